@@ -1,0 +1,13 @@
+using Oko.Bpf.Maps;
+
+namespace Oko.Bpf.Loading;
+
+/// <summary>A map as the object file defines it; the map itself exists only after <c>BpfMap.Create</c>.
+/// Immutable.</summary>
+/// <param name="Name">The symbol's name.</param>
+/// <param name="Type">The type, in Linux' numbers whatever the object used.</param>
+/// <param name="KeySize">Bytes of a key.</param>
+/// <param name="ValueSize">Bytes of a value.</param>
+/// <param name="MaxEntries">Capacity.</param>
+/// <param name="Flags">Creation flags (<c>BPF_F_*</c>).</param>
+public sealed record MapSpec(string Name, MapType Type, uint KeySize, uint ValueSize, uint MaxEntries, uint Flags);
