@@ -1,0 +1,102 @@
+namespace Oko.System.Tests.Lab;
+
+/// <summary>
+/// A namespace for the switch and one per host, linked by veth pairs: port <c>p1</c> of the switch leads to
+/// <c>eth0</c> of host 1 with address 10.99.0.1, and so on. Removed on dispose, and before it is made when a
+/// killed run left it.
+/// </summary>
+public sealed class Network : IDisposable
+{
+    private readonly string _name;
+    private readonly int _hosts;
+
+    /// <summary>Makes the namespaces; skips the test when not root.</summary>
+    public Network(string name, int hosts)
+    {
+        if (Environment.UserName != "root")
+        {
+            Assert.Ignore("needs root: it makes network namespaces");
+        }
+
+        Command.Need("ip");
+        _name = name;
+        _hosts = hosts;
+        Remove();
+        Ip("netns", "add", SwitchSpace);
+        DisableIpv6(SwitchSpace);
+        Ip("-n", SwitchSpace, "link", "set", "lo", "up");
+        for (var host = 1; host <= hosts; host++)
+        {
+            Ip("netns", "add", HostSpace(host));
+            DisableIpv6(HostSpace(host));
+            AddLink(host);
+        }
+    }
+
+    /// <summary>The switch's namespace.</summary>
+    public string SwitchSpace => _name;
+
+    /// <summary>The namespace of a host, numbered from 1.</summary>
+    public string HostSpace(int host) => $"{_name}-h{host}";
+
+    /// <summary>The IPv4 address of a host.</summary>
+    public static string Address(int host) => $"10.99.0.{host}";
+
+    /// <summary>The Ethernet address of a host.</summary>
+    public static string Mac(int host) => $"02:00:00:00:00:{host:x2}";
+
+    /// <summary>Makes (again) the veth pair of a host.</summary>
+    public void AddLink(int host)
+    {
+        var port = $"p{host}";
+        Ip("-n", SwitchSpace, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", HostSpace(host));
+        Ip("-n", HostSpace(host), "link", "set", "eth0", "address", Mac(host));
+        Ip("-n", HostSpace(host), "addr", "add", $"{Address(host)}/24", "dev", "eth0");
+        Ip("-n", HostSpace(host), "link", "set", "eth0", "up");
+        Ip("-n", SwitchSpace, "link", "set", port, "up");
+    }
+
+    /// <summary>Removes the veth pair of a host, as unplugging the card would.</summary>
+    public void RemoveLink(int host) => Ip("-n", SwitchSpace, "link", "del", $"p{host}");
+
+    /// <summary>Runs a program in a namespace; fails the test unless it exits with 0.</summary>
+    public static string In(string space, int seconds, params string[] command) =>
+        Command.Check(seconds, "ip", ["netns", "exec", space, .. command]);
+
+    /// <summary>Runs a program in a namespace, whatever its exit code.</summary>
+    public static CommandResult TryIn(string space, int seconds, params string[] command) =>
+        Command.Run(seconds, "ip", ["netns", "exec", space, .. command]);
+
+    /// <summary>Pings from host to host; the number of answers.</summary>
+    public int Ping(int from, int to, int count = 3, double interval = 0.1)
+    {
+        var result = TryIn(HostSpace(from), 30 + (int)(count * interval), "ping", "-n", "-q", "-c", count.ToString(),
+            "-i", interval.ToString("0.###"), "-W", "1", Address(to));
+        var line = result.Output.Split('\n').Single(text => text.Contains("packets transmitted", StringComparison.Ordinal));
+        return int.Parse(line.Split(", ")[1].Split(' ')[0]);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Remove();
+
+    private static void Ip(params string[] arguments) => Command.Check(10, "ip", arguments);
+
+    private static void DisableIpv6(string space)
+    {
+        // Router solicitations and duplicate address detection would be packets that no test asked for.
+        foreach (var scope in new[] { "all", "default" })
+        {
+            In(space, 10, "sh", "-c", $"echo 1 > /proc/sys/net/ipv6/conf/{scope}/disable_ipv6");
+        }
+    }
+
+    private void Remove()
+    {
+        for (var host = 1; host <= _hosts; host++)
+        {
+            Command.Run(10, "ip", "netns", "del", HostSpace(host));
+        }
+
+        Command.Run(10, "ip", "netns", "del", SwitchSpace);
+    }
+}
