@@ -126,6 +126,22 @@ public sealed class BadInputTests
         result.Errors.Should().Contain(_switch.Management).And.MatchRegex("in use|runs already|already").And.NotContain("   at ");
     }
 
+    [Test]
+    public void OpenFlow_EveryMessageCutAtEveryByte_CostsAtMostAnErrorReply()
+    {
+        Command.Need("osken-manager");
+        var script = Path.Combine(SwitchProcess.Repository, "test", "Oko.System.Tests", "Scripts", "cut_messages.py");
+        var text = Network.In(_network.SwitchSpace, 120, "/usr/bin/python3", script, "127.0.0.1", "6654");
+        TestContext.Out.WriteLine(text);
+        text.Should().MatchRegex("[0-9]{4} messages survived, [1-9][0-9]{2,} error replies");
+        // What the mutated messages installed would stand in the way of the next test.
+        _switch.Ofctl("del-flows");
+        _switch.Oko("flow", "add", "priority=0,actions=NORMAL");
+        _switch.Ofctl("mod-port", "1", "forward");
+        _switch.Ofctl("mod-port", "1", "receive");
+        _switch.Ofctl("mod-port", "1", "up");
+    }
+
     private static byte[] WithMachine(byte[] elf, byte machine)
     {
         var copy = (byte[])elf.Clone();
