@@ -1,0 +1,233 @@
+using Oko.Bpf.Isa;
+using Oko.Bpf.Loading;
+using Oko.Bpf.Maps;
+
+namespace Oko.Bpf.Execution;
+
+/// <summary>What the interpreter asks before it does something. A struct type parameter, so that trusting costs nothing.</summary>
+internal unsafe interface IExecutionGuard
+{
+    /// <summary>Why the last question was answered with no.</summary>
+    ExecutionStatus Status { get; }
+
+    /// <summary>A run starts; the entry frame ends at <paramref name="stackEnd"/>.</summary>
+    void Start(byte* stackEnd);
+
+    /// <summary>Whether all registers the instruction reads hold something.</summary>
+    bool Begin(Operation* operation);
+
+    /// <summary>The instruction is done.</summary>
+    void End(Operation* operation);
+
+    /// <summary>Whether these bytes may be read.</summary>
+    bool CanRead(byte* address, uint size);
+
+    /// <summary>Whether these bytes may be written.</summary>
+    bool CanWrite(byte* address, uint size);
+
+    /// <summary>Whether these bytes may be changed atomically.</summary>
+    bool CanModifyAtomically(byte* address, uint size);
+
+    /// <summary>Whether r1 is a map and key and value are readable.</summary>
+    bool CanCallMapHelper(OperationKind kind, ulong* registers);
+
+    /// <summary>A local function starts, one frame further down.</summary>
+    void EnterFunction();
+
+    /// <summary>A local function is over.</summary>
+    void LeaveFunction();
+}
+
+/// <summary>Says yes to everything; the compiler removes the questions.</summary>
+internal unsafe struct TrustingGuard : IExecutionGuard
+{
+    /// <inheritdoc/>
+    public readonly ExecutionStatus Status => ExecutionStatus.Completed;
+
+    /// <inheritdoc/>
+    public readonly void Start(byte* stackEnd)
+    {
+    }
+
+    /// <inheritdoc/>
+    public readonly bool Begin(Operation* operation) => true;
+
+    /// <inheritdoc/>
+    public readonly void End(Operation* operation)
+    {
+    }
+
+    /// <inheritdoc/>
+    public readonly bool CanRead(byte* address, uint size) => true;
+
+    /// <inheritdoc/>
+    public readonly bool CanWrite(byte* address, uint size) => true;
+
+    /// <inheritdoc/>
+    public readonly bool CanModifyAtomically(byte* address, uint size) => true;
+
+    /// <inheritdoc/>
+    public readonly bool CanCallMapHelper(OperationKind kind, ulong* registers) => true;
+
+    /// <inheritdoc/>
+    public readonly void EnterFunction()
+    {
+    }
+
+    /// <inheritdoc/>
+    public readonly void LeaveFunction()
+    {
+    }
+}
+
+/// <summary>Tests accesses against the regions a filter may touch, and remembers which registers and stack bytes were
+/// written.</summary>
+internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention convention, BpfMap[] maps) : IExecutionGuard
+{
+    private const int StackBytes = Register.StackFrameBytes * Register.MaxCallDepth;
+
+    private readonly FilterContext* _context = context;
+    private readonly BpfMap[] _maps = maps;
+    private readonly bool[] _written = new bool[StackBytes];
+    private readonly bool _hasContext = convention != EntryConvention.Oko;
+    private readonly Stack<int> _callers = new();
+    private byte* _stackEnd;
+    private int _live = (1 << Register.FramePointer) | (convention == EntryConvention.Oko ? 0b110 : 0b010);
+
+    /// <inheritdoc/>
+    public ExecutionStatus Status { get; private set; } = ExecutionStatus.Completed;
+
+    /// <summary>What was wrong, in words.</summary>
+    public string? Violation { get; private set; }
+
+    /// <inheritdoc/>
+    public void Start(byte* stackEnd) => _stackEnd = stackEnd;
+
+    /// <inheritdoc/>
+    public bool Begin(Operation* operation)
+    {
+        // A local function need not return anything; whether r0 is live then is checked where the caller reads it.
+        int needed = operation->Kind == OperationKind.Exit && _callers.Count > 0 ? 0 : operation->Reads;
+        int missing = needed & ~_live;
+        return missing == 0 ||
+            Refuse(ExecutionStatus.UninitializedRegister, $"r{int.TrailingZeroCount(missing)} was never written");
+    }
+
+    /// <inheritdoc/>
+    public void End(Operation* operation) => _live = (_live & ~operation->Destroys) | operation->Writes;
+
+    /// <inheritdoc/>
+    public bool CanRead(byte* address, uint size)
+    {
+        if (TryFindStack(address, size, out int first))
+        {
+            for (int i = first; i < first + (int)size; i++)
+            {
+                if (!_written[i])
+                {
+                    return Refuse(ExecutionStatus.MemoryViolation,
+                        $"read of {size} bytes at frame offset {(i % Register.StackFrameBytes) - Register.StackFrameBytes}: never written");
+                }
+            }
+
+            return true;
+        }
+
+        return Within(address, size, _context->Packet, _context->PacketEnd) ||
+            (_hasContext && Within(address, size, (byte*)_context, (byte*)_context + FilterContext.SizeBytes)) ||
+            IsMapValue(address, size, false) ||
+            Refuse(ExecutionStatus.MemoryViolation, $"read of {size} bytes at {Describe(address)}");
+    }
+
+    /// <inheritdoc/>
+    public bool CanWrite(byte* address, uint size)
+    {
+        if (TryFindStack(address, size, out int first))
+        {
+            Array.Fill(_written, true, first, (int)size);
+            return true;
+        }
+
+        return IsMapValue(address, size, true) ||
+            Refuse(ExecutionStatus.MemoryViolation, $"write of {size} bytes at {Describe(address)}");
+    }
+
+    /// <inheritdoc/>
+    public bool CanModifyAtomically(byte* address, uint size) =>
+        (nuint)address % size == 0
+            ? CanRead(address, size) && CanWrite(address, size)
+            : Refuse(ExecutionStatus.UnalignedAtomic, $"atomic operation on {size} bytes at {Describe(address)}");
+
+    /// <inheritdoc/>
+    public bool CanCallMapHelper(OperationKind kind, ulong* registers)
+    {
+        nint handle = (nint)registers[1];
+        BpfMap? map = Array.Find(_maps, candidate => candidate.Handle == handle);
+        if (map is null)
+        {
+            return Refuse(ExecutionStatus.InvalidMap, $"r1 = 0x{registers[1]:x} is not a map");
+        }
+
+        bool hasValue = kind is OperationKind.MapUpdate or OperationKind.MapUpdateAny;
+        return CanRead((byte*)registers[2], (uint)map.KeySize) &&
+            (!hasValue || CanRead((byte*)registers[3], (uint)map.ValueSize));
+    }
+
+    /// <inheritdoc/>
+    public void EnterFunction()
+    {
+        _callers.Push(_live);
+        _live &= ~0b11_1100_0001; // r1 to r5 are the callee's arguments, r10 its frame; r0 and r6 to r9 are not.
+        int frame = (Register.MaxCallDepth - 1 - _callers.Count) * Register.StackFrameBytes;
+        Array.Clear(_written, frame, Register.StackFrameBytes);
+    }
+
+    /// <inheritdoc/>
+    public void LeaveFunction() => _live = (_callers.Pop() & ~0b11_1111) | (_live & 0b1);
+
+    private static bool Within(byte* address, uint size, byte* start, byte* end) =>
+        address >= start && address <= end && (nuint)(end - address) >= size;
+
+    // Inside one frame, the running function's or a caller's.
+    private readonly bool TryFindStack(byte* address, uint size, out int first)
+    {
+        byte* lowest = _stackEnd - (Register.StackFrameBytes * (_callers.Count + 1));
+        first = StackBytes - (int)Math.Min(StackBytes, (long)_stackEnd - (long)address);
+        return address >= lowest && address < _stackEnd &&
+            (first % Register.StackFrameBytes) + size <= Register.StackFrameBytes;
+    }
+
+    private readonly bool IsMapValue(byte* address, uint size, bool write)
+    {
+        foreach (BpfMap map in _maps)
+        {
+            var header = (MapHeader*)map.Handle;
+            if (!Within(address, size, header->Entries, header->Entries + ((nuint)header->SlabEntries * header->Stride)))
+            {
+                continue;
+            }
+
+            uint inEntry = (uint)((nuint)(address - header->Entries) % header->Stride);
+            bool inValue = inEntry >= header->ValueOffset && inEntry + size <= header->ValueOffset + header->ValueSize;
+            return inValue && !(write && (header->Flags & MapCreateFlags.ReadOnlyForPrograms) != 0);
+        }
+
+        return false;
+    }
+
+    private readonly string Describe(byte* address)
+    {
+        long fromPacket = address - _context->Packet;
+        long fromStack = address - _stackEnd;
+        return fromPacket is > -65536 and < 131072 ? $"packet offset {fromPacket} (length {_context->Length})"
+            : fromStack is > -65536 and < 65536 ? $"stack offset {fromStack}"
+            : $"address 0x{(nuint)address:x}";
+    }
+
+    private bool Refuse(ExecutionStatus status, string violation)
+    {
+        Status = status;
+        Violation ??= violation;
+        return false;
+    }
+}

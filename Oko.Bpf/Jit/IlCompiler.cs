@@ -1,0 +1,71 @@
+using System.Reflection.Emit;
+using System.Runtime.CompilerServices;
+using Oko.Bpf.Execution;
+using Oko.Bpf.Isa;
+using Oko.Bpf.Loading;
+using Oko.Bpf.Maps;
+
+namespace Oko.Bpf.Jit;
+
+// How a program becomes machine code.
+//
+// Each function of the program is translated, instruction by instruction, to one DynamicMethod; RyuJIT compiles that, always
+// fully optimised, and the garbage collector frees it with its delegate. Registers are 64-bit locals, which RyuJIT keeps in
+// processor registers; the stack is one struct local of fixed size, r10 its end. Only reachable instructions are emitted.
+//
+// What makes this safe is the verifier, not this code: addresses are used as they come, nothing is tested again, the stack
+// frame is not zeroed (the verifier lets no program read what it has not written), and nothing bounds the run time (the verifier has
+// proven it).
+//
+// Facts of the verifier that make it fast: the map known at a helper call turns the call into a direct one of a method for
+// that type and key size, which RyuJIT inlines with the map's address as a constant; the clock is a load from the context.
+//
+// Refused alternatives, all measured before: own x86-64 code (a transition per call and per helper), collectible
+// assemblies (more memory, more time to compile, no faster), one method for all functions (would need an own return stack).
+//
+// A limit to know: RyuJIT silently stops optimising a method with more than about 8,000 references to locals, 2,000 basic
+// blocks or 60,000 bytes of IL, that is at about 3,600 instructions of a function. Such programs are right but 2.5 to 4.5 times slower.
+
+/// <summary>Compiles verified programs. Stateless; any thread, but not a packet thread: it takes milliseconds.</summary>
+public static unsafe class IlCompiler
+{
+    private static readonly Type[] EntryParameters = [typeof(object), typeof(FilterContext*)];
+
+    private static readonly Type[] FunctionParameters =
+        [typeof(FilterContext*), typeof(ulong), typeof(ulong), typeof(ulong), typeof(ulong), typeof(ulong)];
+
+    /// <summary>Compiles a program down to machine code.</summary>
+    /// <param name="program">A program that the verifier accepted.</param>
+    /// <param name="maps">One map per definition of the program, in the same order. The machine code holds their addresses:
+    /// they must live until the last call is over.</param>
+    /// <exception cref="InvalidOperationException">An instruction that the verifier never lets through.</exception>
+    public static CompiledProgram Compile(VerifiedProgram program, IReadOnlyList<BpfMap> maps)
+    {
+        var functions = new Dictionary<int, DynamicMethod>();
+        foreach (int start in program.FunctionStarts)
+        {
+            functions[start] = start == 0
+                ? Define($"filter {program.Name}", EntryParameters)
+                : Define($"filter {program.Name}, slot {start}", FunctionParameters);
+        }
+
+        int ilBytes = 0;
+        foreach (int start in program.FunctionStarts)
+        {
+            ilBytes += new IlFunction(program, maps, functions, start).Emit();
+        }
+
+        // Closed over an object: an open delegate to a static method would shuffle its arguments on every call. That
+        // object keeps the maps alive for as long as the code.
+        var method = functions[0].CreateDelegate<FilterMethod>(new List<BpfMap>(maps));
+        RuntimeHelpers.PrepareDelegate(method);
+        return new CompiledProgram(method, ilBytes);
+    }
+
+    /// <summary>Compiles a trivial program, so that the first real one does not pay for loading the compiler (16 to 25 ms).</summary>
+    public static void WarmUp() => Compile(
+        RawProgram.Wrap([new Instruction(Opcode.Mov64Immediate, 0, 0, 0, 0), new Instruction(Opcode.Exit, 0, 0, 0, 0)]), []);
+
+    private static DynamicMethod Define(string name, Type[] parameters) =>
+        new(name, typeof(ulong), parameters, typeof(IlCompiler).Module, skipVisibility: true) { InitLocals = false };
+}

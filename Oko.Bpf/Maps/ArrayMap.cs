@@ -1,0 +1,68 @@
+using System.Buffers.Binary;
+using Oko.Bpf.Loading;
+
+namespace Oko.Bpf.Maps;
+
+/// <summary><c>BPF_MAP_TYPE_ARRAY</c>: elements 0 to capacity - 1, always there, zero at first. See <see cref="BpfMap"/> for
+/// threads and ownership.</summary>
+/// <remarks>The key is a 4-byte little-endian index. Elements are padded to 8 bytes.</remarks>
+public sealed unsafe class ArrayMap : BpfMap
+{
+    internal ArrayMap(MapSpec spec)
+        : base(spec, MemoryBytes(spec))
+    {
+        Header->Stride = MapMemory.Align8(spec.ValueSize);
+        Header->SlabEntries = spec.MaxEntries;
+        Header->Entries = (byte*)Header + MapHeader.SizeBytes;
+    }
+
+    /// <inheritdoc/>
+    public override int Count => MaxEntries;
+
+    /// <summary>Address of element 0, for loads of a map value's address (<c>BPF_PSEUDO_MAP_VALUE</c>).</summary>
+    internal byte* Elements => Header->Entries;
+
+    /// <inheritdoc/>
+    public override void Clear()
+    {
+        ThrowIfDisposed();
+        for (uint element = 0; element < Header->MaxEntries; element++)
+        {
+            DeleteEntry((byte*)&element);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<(byte[] Key, byte[] Value)> Snapshot()
+    {
+        ThrowIfDisposed();
+        var entries = new List<(byte[] Key, byte[] Value)>(MaxEntries);
+        for (uint element = 0; element < Header->MaxEntries; element++)
+        {
+            var key = new byte[4];
+            var value = new byte[ValueSize];
+            BinaryPrimitives.WriteUInt32LittleEndian(key, element);
+            TryLookup(key, value);
+            entries.Add((key, value));
+        }
+
+        return entries;
+    }
+
+    internal static long MemoryBytes(MapSpec spec) =>
+        checked(MapHeader.SizeBytes + ((long)spec.MaxEntries * MapMemory.Align8(spec.ValueSize)));
+
+    private protected override int DeleteEntry(byte* key)
+    {
+        uint element = *(uint*)key;
+        if (element >= Header->MaxEntries)
+        {
+            return MapErrno.Full;
+        }
+
+        MapMemory.Enter(Header);
+        new Span<byte>(Header->Entries + ((nuint)element * Header->Stride), (int)Header->Stride).Clear();
+        MapMemory.Exit(Header);
+        return MapErrno.None;
+    }
+}

@@ -1,0 +1,260 @@
+using System.Runtime.InteropServices;
+using Oko.Bpf.Loading;
+
+namespace Oko.Bpf.Maps;
+
+/// <summary>A map: fixed-size unmanaged memory that programs reach by address, and the controller's way to it. Owned by
+/// reference counting (<see cref="AddReference"/>, <see cref="Dispose"/>); the methods here may be called from any thread
+/// while programs use the map, since each takes the map's writer lock and copies.</summary>
+/// <remarks>Memory is reserved whole at creation and never grows; entries never move. What concurrent users may expect is
+/// written in this project's README, "Maps and threads".</remarks>
+public abstract unsafe class BpfMap : IDisposable
+{
+    /// <summary>Largest key in bytes.</summary>
+    public const uint MaxKeySize = 512;
+
+    /// <summary>Largest value in bytes.</summary>
+    public const uint MaxValueSize = 1 << 20;
+
+    /// <summary>Largest capacity in entries.</summary>
+    public const uint MaxCapacity = 1 << 26;
+
+    /// <summary>Most memory of one map, in bytes.</summary>
+    public const long MaxMemoryBytes = 1L << 30;
+
+    private const int CacheLineBytes = 64;
+
+    private void* _allocation;
+    private int _references = 1;
+
+    private protected BpfMap(MapSpec spec, long memoryBytes)
+    {
+        Spec = spec;
+        _allocation = NativeMemory.AllocZeroed(checked((nuint)memoryBytes + CacheLineBytes));
+        // SAFETY: the allocation has one cache line more than needed, so the aligned start leaves memoryBytes behind it.
+        Header = (MapHeader*)(((nuint)_allocation + CacheLineBytes - 1) & ~(nuint)(CacheLineBytes - 1));
+        Header->Type = spec.Type;
+        Header->KeySize = spec.KeySize;
+        Header->ValueSize = spec.ValueSize;
+        Header->MaxEntries = spec.MaxEntries;
+        Header->Flags = spec.Flags;
+    }
+
+    /// <summary>The definition this map was made from.</summary>
+    public MapSpec Spec { get; }
+
+    /// <summary>The map's name in the object file.</summary>
+    public string Name => Spec.Name;
+
+    /// <summary>The map's type.</summary>
+    public MapType Type => Spec.Type;
+
+    /// <summary>Bytes of a key.</summary>
+    public int KeySize => (int)Spec.KeySize;
+
+    /// <summary>Bytes of a value.</summary>
+    public int ValueSize => (int)Spec.ValueSize;
+
+    /// <summary>Capacity in entries.</summary>
+    public int MaxEntries => (int)Spec.MaxEntries;
+
+    /// <summary>Entries now; an array always has all of its own.</summary>
+    public abstract int Count { get; }
+
+    /// <summary>The address programs know the map by (a <see cref="MapHeader"/>); 0 after the last reference is gone.</summary>
+    public nint Handle => (nint)Header;
+
+    private protected MapHeader* Header { get; private set; }
+
+    /// <summary>Whether maps of a type can be created.</summary>
+    public static bool IsSupported(MapType type) => type is MapType.Hash or MapType.Array;
+
+    /// <summary>Says what is wrong with a definition, in one sentence with the allowed range; null when nothing is.</summary>
+    public static string? FindFault(MapSpec spec)
+    {
+        if (!IsSupported(spec.Type))
+        {
+            return $"map '{spec.Name}': type {(uint)spec.Type} ({spec.Type}) is not supported; " +
+                "use BPF_MAP_TYPE_HASH (1) or BPF_MAP_TYPE_ARRAY (2)";
+        }
+
+        if (spec.Type == MapType.Array && spec.KeySize != 4)
+        {
+            return $"map '{spec.Name}': an array has keys of 4 bytes, not {spec.KeySize}";
+        }
+
+        if (spec.KeySize is 0 or > MaxKeySize)
+        {
+            return $"map '{spec.Name}': key size {spec.KeySize} is not in 1..{MaxKeySize} bytes";
+        }
+
+        if (spec.ValueSize is 0 or > MaxValueSize)
+        {
+            return $"map '{spec.Name}': value size {spec.ValueSize} is not in 1..{MaxValueSize} bytes";
+        }
+
+        if (spec.MaxEntries is 0 or > MaxCapacity)
+        {
+            return $"map '{spec.Name}': {spec.MaxEntries} entries are not in 1..{MaxCapacity}";
+        }
+
+        uint allowed = MapCreateFlags.ReadOnlyForPrograms |
+            (spec.Type == MapType.Array ? MapCreateFlags.MemoryMappable : MapCreateFlags.NoPreallocation);
+        if ((spec.Flags & ~allowed) != 0)
+        {
+            return $"map '{spec.Name}': flags 0x{spec.Flags & ~allowed:x} are not supported; allowed are 0x{allowed:x}";
+        }
+
+        long bytes = Layout(spec);
+        return bytes <= MaxMemoryBytes
+            ? null
+            : $"map '{spec.Name}': would take {bytes} bytes, the limit is {MaxMemoryBytes}; lower max_entries or the value size";
+    }
+
+    /// <summary>Bytes of memory that a map with this definition takes, for quotas.</summary>
+    /// <exception cref="ArgumentException">The definition is not acceptable, see <see cref="FindFault"/>.</exception>
+    public static long MapMemoryBytes(MapSpec spec)
+    {
+        ThrowIfFaulty(spec);
+        return Layout(spec);
+    }
+
+    /// <summary>Makes an empty map (an array: all zero) with one reference, the caller's.</summary>
+    /// <exception cref="ArgumentException">The definition is not acceptable, see <see cref="FindFault"/>.</exception>
+    /// <exception cref="OutOfMemoryException">The system does not give the memory.</exception>
+    public static BpfMap Create(MapSpec spec)
+    {
+        ThrowIfFaulty(spec);
+        return spec.Type == MapType.Array ? new ArrayMap(spec) : new HashMap(spec);
+    }
+
+    /// <summary>Whether this map can take the place of one with this definition: equal name, type, sizes, capacity and
+    /// flags.</summary>
+    public bool IsCompatibleWith(MapSpec spec) =>
+        Spec.Name == spec.Name && Spec.Type == spec.Type && Spec.KeySize == spec.KeySize &&
+        Spec.ValueSize == spec.ValueSize && Spec.MaxEntries == spec.MaxEntries && Spec.Flags == spec.Flags;
+
+    /// <summary>Copies the value of a key.</summary>
+    /// <param name="key">Exactly <see cref="KeySize"/> bytes.</param>
+    /// <param name="value">Exactly <see cref="ValueSize"/> bytes; unchanged when the key is not there.</param>
+    /// <returns>Whether the key is there.</returns>
+    public bool TryLookup(ReadOnlySpan<byte> key, Span<byte> value)
+    {
+        CheckKey(key);
+        CheckValue(value.Length);
+        fixed (byte* keyBytes = key, valueBytes = value)
+        {
+            MapMemory.Enter(Header);
+            byte* found = MapOperations.Lookup(Header, keyBytes);
+            if (found != null)
+            {
+                MapMemory.Copy(valueBytes, found, Header->ValueSize);
+            }
+
+            MapMemory.Exit(Header);
+            return found != null;
+        }
+    }
+
+    /// <summary>Creates or changes an entry. Waits up to 200 ms for workers to let go of removed entries.</summary>
+    /// <param name="key">Exactly <see cref="KeySize"/> bytes.</param>
+    /// <param name="value">Exactly <see cref="ValueSize"/> bytes.</param>
+    /// <param name="flags">One of <see cref="MapUpdateFlags"/>.</param>
+    /// <returns>0 or a negative <see cref="MapErrno"/>.</returns>
+    public int Update(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, ulong flags)
+    {
+        CheckKey(key);
+        CheckValue(value.Length);
+        fixed (byte* keyBytes = key, valueBytes = value)
+        {
+            long result = MapOperations.Update(Header, keyBytes, valueBytes, flags);
+            for (long until = Environment.TickCount64 + 200; result == MapErrno.Busy && Environment.TickCount64 < until;)
+            {
+                Thread.Sleep(0);
+                result = MapOperations.Update(Header, keyBytes, valueBytes, flags);
+            }
+
+            return (int)result;
+        }
+    }
+
+    /// <summary>Removes an entry; an array's element becomes zero.</summary>
+    /// <param name="key">Exactly <see cref="KeySize"/> bytes.</param>
+    /// <returns>0, or <see cref="MapErrno.NotFound"/>; for an array index out of range <see cref="MapErrno.Full"/>.</returns>
+    public int Delete(ReadOnlySpan<byte> key)
+    {
+        CheckKey(key);
+        fixed (byte* keyBytes = key)
+        {
+            return DeleteEntry(keyBytes);
+        }
+    }
+
+    /// <summary>Removes all entries (an array: all elements become zero). Entries that programs add meanwhile may stay.</summary>
+    public abstract void Clear();
+
+    /// <summary>Copies all entries. Each entry is copied at one moment; the whole is not, if programs run meanwhile.</summary>
+    public abstract IReadOnlyList<(byte[] Key, byte[] Value)> Snapshot();
+
+    /// <summary>Takes one more reference; each needs its own <see cref="Dispose"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The last reference is gone.</exception>
+    public void AddReference()
+    {
+        for (int seen = Volatile.Read(ref _references); seen > 0; seen = Volatile.Read(ref _references))
+        {
+            if (Interlocked.CompareExchange(ref _references, seen + 1, seen) == seen)
+            {
+                return;
+            }
+        }
+
+        throw new ObjectDisposedException(Name);
+    }
+
+    /// <summary>Gives one reference back; the last one frees the memory. No program may be running or start with this map
+    /// after that: the owner withdraws the filter from the workers first and waits for a batch boundary.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Decrement(ref _references) == 0)
+        {
+            void* allocation = _allocation;
+            _allocation = null;
+            Header = null;
+            NativeMemory.Free(allocation);
+        }
+
+        GC.SuppressFinalize(this);
+    }
+
+    private protected abstract int DeleteEntry(byte* key);
+
+    private protected void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Header == null, this);
+
+    private static long Layout(MapSpec spec) =>
+        spec.Type == MapType.Array ? ArrayMap.MemoryBytes(spec) : HashMap.MemoryBytes(spec);
+
+    private static void ThrowIfFaulty(MapSpec spec)
+    {
+        if (FindFault(spec) is { } fault)
+        {
+            throw new ArgumentException(fault, nameof(spec));
+        }
+    }
+
+    private void CheckKey(ReadOnlySpan<byte> key)
+    {
+        ThrowIfDisposed();
+        if (key.Length != KeySize)
+        {
+            throw new ArgumentException($"Map '{Name}' has keys of {KeySize} bytes, not {key.Length}.", nameof(key));
+        }
+    }
+
+    private void CheckValue(int length)
+    {
+        if (length != ValueSize)
+        {
+            throw new ArgumentException($"Map '{Name}' has values of {ValueSize} bytes, not {length}.", nameof(length));
+        }
+    }
+}

@@ -1,0 +1,144 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Oko.Bpf.Loading;
+
+namespace Oko.Bpf.Maps;
+
+/// <summary><c>BPF_MAP_TYPE_HASH</c>. The operations and the memory rules stand in <see cref="HashTable"/>; see
+/// <see cref="BpfMap"/> for threads and ownership.</summary>
+public sealed unsafe class HashMap : BpfMap
+{
+    // Bytes handled between two moments in which programs can have the lock.
+    private const uint BytesPerTurn = 16384;
+
+    internal HashMap(MapSpec spec)
+        : base(spec, MemoryBytes(spec))
+    {
+        Shape shape = ShapeOf(spec);
+        byte* memory = (byte*)Header + MapHeader.SizeBytes;
+        Header->Index = (ulong*)memory;
+        memory += shape.IndexBytes;
+        Header->SpareIndex = (ulong*)memory;
+        memory += shape.IndexBytes;
+        Header->Entries = memory;
+        memory += shape.Entries * shape.Stride;
+        Header->Stamps = (ulong*)memory;
+        memory += shape.Entries * sizeof(ulong);
+        Header->Links = (uint*)memory;
+
+        Header->Stride = shape.Stride;
+        Header->ValueOffset = MapMemory.Align8(spec.KeySize);
+        Header->IndexMask = shape.IndexWords - 1;
+        Header->SlabEntries = (uint)shape.Entries;
+        Header->FreshEntry = 1;
+        Span<ulong> seeds = stackalloc ulong[2];
+        RandomNumberGenerator.Fill(MemoryMarshal.AsBytes(seeds));
+        Header->Seed0 = seeds[0];
+        Header->Seed1 = seeds[1] | 1;
+    }
+
+    /// <inheritdoc/>
+    public override int Count
+    {
+        get
+        {
+            ThrowIfDisposed();
+            return (int)Volatile.Read(ref Header->Count);
+        }
+    }
+
+    /// <summary>How many entries beyond the capacity can wait in quarantine; by then an insert into a full map says
+    /// <see cref="MapErrno.Busy"/>.</summary>
+    public static uint QuarantineEntries(uint maxEntries) => Math.Clamp(maxEntries / 4, 256, 16384);
+
+    private uint EntriesPerTurn => Math.Max(1, BytesPerTurn / Header->Stride);
+
+    /// <inheritdoc/>
+    public override void Clear()
+    {
+        ThrowIfDisposed();
+        uint turn = EntriesPerTurn;
+        for (uint first = 1; first < Header->SlabEntries; first += turn)
+        {
+            MapMemory.Enter(Header);
+            uint end = Math.Min(first + turn, Header->FreshEntry);
+            for (uint entry = first; entry < end; entry++)
+            {
+                if (Header->Links[entry] == HashTable.InUse)
+                {
+                    byte* key = HashTable.EntryAt(Header, entry);
+                    HashTable.DeleteLocked(Header, HashTable.Hash(Header, key), key);
+                }
+            }
+
+            MapMemory.Exit(Header);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<(byte[] Key, byte[] Value)> Snapshot()
+    {
+        ThrowIfDisposed();
+        var entries = new List<(byte[] Key, byte[] Value)>(Count);
+        uint turn = EntriesPerTurn;
+        var buffer = new byte[turn * (KeySize + ValueSize)];
+        for (uint first = 1; first < Header->FreshEntry; first += turn)
+        {
+            CopyTurn(first, first + turn, buffer, entries);
+        }
+
+        return entries;
+    }
+
+    internal static long MemoryBytes(MapSpec spec)
+    {
+        Shape shape = ShapeOf(spec);
+        return checked(MapHeader.SizeBytes + (2 * shape.IndexBytes) +
+            (shape.Entries * (shape.Stride + sizeof(ulong) + sizeof(uint))));
+    }
+
+    private protected override int DeleteEntry(byte* key) => (int)HashTable.Delete(Header, key);
+
+    private static Shape ShapeOf(MapSpec spec)
+    {
+        uint words = BitOperations.RoundUpToPowerOf2(Math.Max(8, checked(2 * spec.MaxEntries)));
+        long entries = 1L + spec.MaxEntries + QuarantineEntries(spec.MaxEntries);
+        return new Shape(words, entries, MapMemory.Align8(spec.KeySize) + MapMemory.Align8(spec.ValueSize));
+    }
+
+    // Only raw copying happens under the lock, into memory that is there already.
+    private void CopyTurn(uint first, uint end, byte[] buffer, List<(byte[] Key, byte[] Value)> entries)
+    {
+        int keySize = KeySize;
+        int valueSize = ValueSize;
+        int copied = 0;
+        MapMemory.Enter(Header);
+        end = Math.Min(end, Header->FreshEntry);
+        fixed (byte* target = buffer)
+        {
+            for (uint entry = first; entry < end; entry++)
+            {
+                if (Header->Links[entry] == HashTable.InUse)
+                {
+                    byte* source = HashTable.EntryAt(Header, entry);
+                    byte* place = target + (copied++ * (keySize + valueSize));
+                    MapMemory.Copy(place, source, (uint)keySize);
+                    MapMemory.Copy(place + keySize, source + Header->ValueOffset, (uint)valueSize);
+                }
+            }
+        }
+
+        MapMemory.Exit(Header);
+        for (int i = 0; i < copied; i++)
+        {
+            Span<byte> entry = buffer.AsSpan(i * (keySize + valueSize), keySize + valueSize);
+            entries.Add((entry[..keySize].ToArray(), entry[keySize..].ToArray()));
+        }
+    }
+
+    private readonly record struct Shape(uint IndexWords, long Entries, uint Stride)
+    {
+        public long IndexBytes => (long)IndexWords * sizeof(ulong);
+    }
+}

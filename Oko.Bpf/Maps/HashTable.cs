@@ -1,0 +1,434 @@
+using System.Runtime.CompilerServices;
+
+namespace Oko.Bpf.Maps;
+
+// How a hash map works.
+//
+//   index   u64[n], n = a power of two, at least twice the capacity.  0 = empty, 1 = tombstone,
+//           else hash (32 bits, top bit always set) << 32 | entry number
+//   slab    entry[capacity + slack + 1]: key padded to 8, value padded to 8. Entry 0 is never used.
+//
+// A lookup hashes the key with the map's own random seed (keys come from the network: nobody shall be able to aim at one
+// chain), walks the index from "hash & mask" to the first empty word, and compares the key only where the 32 bits are
+// equal: usually one line of the index and one of the slab. It takes no lock and waits for nobody.
+//
+// Writers hold the map's lock. Rules that keep lookups right meanwhile:
+//
+//   1. An entry is filled before its index word is stored with release order. Entries never move.
+//   2. Between the home of a key and its index word no word is ever empty while the key is in the map. So a removed word
+//      becomes a tombstone, and turns empty only when the word after it is empty: then no key can lie behind it. (Moving
+//      words forward instead would hide a key from a lookup that stands between the two places.)
+//   3. A removed entry is not used for another key before all programs that were running are over (MapReaders). Until then
+//      it waits in quarantine, first in first out. So a program may write to a dead value, never into another key's. The
+//      slack bounds how many entries can wait while the map is full; is it used up, an insert says -EBUSY.
+//   4. There are always empty words, for they end the walk. When three quarters are in use the words are copied, without
+//      the tombstones, to the second index, and the pointer is published. The old index becomes the spare one after the
+//      same quarantine. This is the only operation whose cost is not constant; since words behind which nothing lies are
+//      cleared at once, it is rare (see HashMapTests).
+//
+// Values are changed in place, one aligned word at a time. A reader can see some words old and some new; a counter shared
+// by several threads needs atomic instructions, as in the kernel.
+
+/// <summary>The operations of hash maps on unmanaged memory: what compiled programs call. Any thread, see the essay above
+/// and <see cref="MapReaders"/>.</summary>
+internal static unsafe class HashTable
+{
+    /// <summary>Index word of a removed key.</summary>
+    public const ulong Tombstone = 1;
+
+    /// <summary>Link of an entry that is in the map.</summary>
+    public const uint InUse = uint.MaxValue;
+
+    private const uint HashMark = 0x8000_0000;
+    private const uint NoPlace = uint.MaxValue;
+
+    /// <summary>Lookup with a key of 4 bytes. The value's address, or null.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* Lookup4(MapHeader* map, byte* key)
+    {
+        uint wanted = *(uint*)key;
+        uint hash = Hash4(map, wanted);
+        ulong* index = CurrentIndex(map);
+        uint mask = map->IndexMask;
+        for (uint slot = hash & mask; ; slot = (slot + 1) & mask)
+        {
+            ulong word = Volatile.Read(ref index[slot]);
+            if (word == 0)
+            {
+                return null;
+            }
+
+            if ((uint)(word >> 32) == hash)
+            {
+                byte* entry = map->Entries + ((nuint)(uint)word * map->Stride);
+                if (*(uint*)entry == wanted)
+                {
+                    return entry + 8;
+                }
+            }
+        }
+    }
+
+    /// <summary>Lookup with a key of 8 bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* Lookup8(MapHeader* map, byte* key)
+    {
+        ulong wanted = *(ulong*)key;
+        uint hash = Hash8(map, wanted);
+        ulong* index = CurrentIndex(map);
+        uint mask = map->IndexMask;
+        for (uint slot = hash & mask; ; slot = (slot + 1) & mask)
+        {
+            ulong word = Volatile.Read(ref index[slot]);
+            if (word == 0)
+            {
+                return null;
+            }
+
+            if ((uint)(word >> 32) == hash)
+            {
+                byte* entry = map->Entries + ((nuint)(uint)word * map->Stride);
+                if (*(ulong*)entry == wanted)
+                {
+                    return entry + 8;
+                }
+            }
+        }
+    }
+
+    /// <summary>Lookup with a key of 16 bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* Lookup16(MapHeader* map, byte* key)
+    {
+        ulong low = ((ulong*)key)[0];
+        ulong high = ((ulong*)key)[1];
+        uint hash = Hash16(map, low, high);
+        ulong* index = CurrentIndex(map);
+        uint mask = map->IndexMask;
+        for (uint slot = hash & mask; ; slot = (slot + 1) & mask)
+        {
+            ulong word = Volatile.Read(ref index[slot]);
+            if (word == 0)
+            {
+                return null;
+            }
+
+            if ((uint)(word >> 32) == hash)
+            {
+                byte* entry = map->Entries + ((nuint)(uint)word * map->Stride);
+                if (((ulong*)entry)[0] == low && ((ulong*)entry)[1] == high)
+                {
+                    return entry + 16;
+                }
+            }
+        }
+    }
+
+    /// <summary>Lookup with a key of any size, from a map that may have any key size.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    public static byte* Lookup(MapHeader* map, byte* key)
+    {
+        uint keySize = map->KeySize;
+        uint hash = Hash(map, key);
+        ulong* index = CurrentIndex(map);
+        uint mask = map->IndexMask;
+        for (uint slot = hash & mask; ; slot = (slot + 1) & mask)
+        {
+            ulong word = Volatile.Read(ref index[slot]);
+            if (word == 0)
+            {
+                return null;
+            }
+
+            if ((uint)(word >> 32) == hash)
+            {
+                byte* entry = map->Entries + ((nuint)(uint)word * map->Stride);
+                if (MapMemory.Equal(entry, key, keySize))
+                {
+                    return entry + map->ValueOffset;
+                }
+            }
+        }
+    }
+
+    /// <summary>Creates or changes an entry.</summary>
+    /// <returns>0, or <see cref="MapErrno.Exists"/>, <see cref="MapErrno.NotFound"/>, <see cref="MapErrno.Full"/>,
+    /// <see cref="MapErrno.Busy"/>, <see cref="MapErrno.Invalid"/>.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    public static long Update(MapHeader* map, byte* key, byte* value, ulong flags)
+    {
+        if (flags > MapUpdateFlags.Exist)
+        {
+            return MapErrno.Invalid;
+        }
+
+        uint hash = Hash(map, key);
+        MapMemory.Enter(map);
+        long result = UpdateLocked(map, hash, key, value, flags);
+        MapMemory.Exit(map);
+        return result;
+    }
+
+    /// <summary>Removes an entry.</summary>
+    /// <returns>0, or <see cref="MapErrno.NotFound"/>.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    public static long Delete(MapHeader* map, byte* key)
+    {
+        uint hash = Hash(map, key);
+        MapMemory.Enter(map);
+        long result = DeleteLocked(map, hash, key);
+        MapMemory.Exit(map);
+        return result;
+    }
+
+    /// <summary>Removes an entry; the caller holds the lock.</summary>
+    public static long DeleteLocked(MapHeader* map, uint hash, byte* key)
+    {
+        ulong* index = map->Index;
+        uint mask = map->IndexMask;
+        for (uint slot = hash & mask; index[slot] != 0; slot = (slot + 1) & mask)
+        {
+            ulong word = index[slot];
+            if ((uint)(word >> 32) != hash || !MapMemory.Equal(EntryAt(map, (uint)word), key, map->KeySize))
+            {
+                continue;
+            }
+
+            Unlink(map, index, slot);
+            map->Count--;
+            Quarantine(map, (uint)word);
+            return MapErrno.None;
+        }
+
+        return MapErrno.NotFound;
+    }
+
+    /// <summary>The hash of a key; its top bit is set.</summary>
+    public static uint Hash(MapHeader* map, byte* key)
+    {
+        switch (map->KeySize)
+        {
+            case 4:
+                return Hash4(map, *(uint*)key);
+            case 8:
+                return Hash8(map, *(ulong*)key);
+            case 16:
+                return Hash16(map, ((ulong*)key)[0], ((ulong*)key)[1]);
+        }
+
+        ulong state = map->Seed0;
+        uint left = map->KeySize;
+        for (; left >= 8; left -= 8, key += 8)
+        {
+            state = Fold(state ^ *(ulong*)key, map->Seed1);
+        }
+
+        if (left != 0)
+        {
+            state = Fold(state ^ MapMemory.Tail(key, left), map->Seed1);
+        }
+
+        return (uint)state | HashMark;
+    }
+
+    /// <summary>Address of an entry.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* EntryAt(MapHeader* map, uint entry) => map->Entries + ((nuint)entry * map->Stride);
+
+    private static long UpdateLocked(MapHeader* map, uint hash, byte* key, byte* value, ulong flags)
+    {
+        ulong* index = map->Index;
+        uint mask = map->IndexMask;
+        uint place = NoPlace;
+        uint slot = hash & mask;
+        for (; index[slot] != 0; slot = (slot + 1) & mask)
+        {
+            ulong word = index[slot];
+            if (word == Tombstone)
+            {
+                place = place == NoPlace ? slot : place;
+            }
+            else if ((uint)(word >> 32) == hash && MapMemory.Equal(EntryAt(map, (uint)word), key, map->KeySize))
+            {
+                if (flags == MapUpdateFlags.NoExist)
+                {
+                    return MapErrno.Exists;
+                }
+
+                MapMemory.Copy(EntryAt(map, (uint)word) + map->ValueOffset, value, map->ValueSize);
+                return MapErrno.None;
+            }
+        }
+
+        if (flags == MapUpdateFlags.Exist)
+        {
+            return MapErrno.NotFound;
+        }
+
+        if (map->Count >= map->MaxEntries)
+        {
+            return MapErrno.Full;
+        }
+
+        if (place == NoPlace)
+        {
+            place = TakeEmptyWord(map, hash, slot);
+            if (place == NoPlace)
+            {
+                return MapErrno.Busy;
+            }
+        }
+
+        uint entry = Allocate(map);
+        if (entry == 0)
+        {
+            return MapErrno.Busy;
+        }
+
+        byte* memory = EntryAt(map, entry);
+        MapMemory.Copy(memory, key, map->KeySize);
+        MapMemory.Copy(memory + map->ValueOffset, value, map->ValueSize);
+        map->Links[entry] = InUse;
+        map->Count++;
+        map->UsedIndexWords += map->Index[place] == 0 ? 1u : 0u;
+        Volatile.Write(ref map->Index[place], ((ulong)hash << 32) | entry);
+        return MapErrno.None;
+    }
+
+    // An empty word may be used up if enough others remain; else the tombstones go first.
+    private static uint TakeEmptyWord(MapHeader* map, uint hash, uint emptySlot)
+    {
+        uint words = map->IndexMask + 1;
+        if (map->UsedIndexWords < words - (words / 4))
+        {
+            return emptySlot;
+        }
+
+        if (map->SpareStamp >= MapReaders.QuietBefore())
+        {
+            return map->UsedIndexWords < words - (words / 8) ? emptySlot : NoPlace;
+        }
+
+        RebuildIndex(map);
+        uint slot = hash & map->IndexMask;
+        while (map->Index[slot] != 0)
+        {
+            slot = (slot + 1) & map->IndexMask;
+        }
+
+        return slot;
+    }
+
+    private static void RebuildIndex(MapHeader* map)
+    {
+        ulong* old = map->Index;
+        ulong* fresh = map->SpareIndex;
+        uint mask = map->IndexMask;
+        new Span<ulong>(fresh, checked((int)mask + 1)).Clear();
+        for (uint from = 0; from <= mask; from++)
+        {
+            ulong word = old[from];
+            if (word <= Tombstone)
+            {
+                continue;
+            }
+
+            uint slot = (uint)(word >> 32) & mask;
+            while (fresh[slot] != 0)
+            {
+                slot = (slot + 1) & mask;
+            }
+
+            fresh[slot] = word;
+        }
+
+        Volatile.Write(ref *(nuint*)&map->Index, (nuint)fresh);
+        map->SpareIndex = old;
+        map->SpareStamp = MapReaders.Retire();
+        map->UsedIndexWords = map->Count;
+    }
+
+    private static void Unlink(MapHeader* map, ulong* index, uint slot)
+    {
+        uint mask = map->IndexMask;
+        if (index[(slot + 1) & mask] != 0)
+        {
+            Volatile.Write(ref index[slot], Tombstone);
+            return;
+        }
+
+        // Rule 2: nothing lies behind an empty word, so this one and the tombstones before it may be empty as well.
+        do
+        {
+            Volatile.Write(ref index[slot], 0);
+            map->UsedIndexWords--;
+            slot = (slot - 1) & mask;
+        }
+        while (index[slot] == Tombstone);
+    }
+
+    private static uint Allocate(MapHeader* map)
+    {
+        if (map->FreeHead == 0 && map->FreshEntry < map->SlabEntries)
+        {
+            return map->FreshEntry++;
+        }
+
+        if (map->FreeHead == 0)
+        {
+            ulong quiet = MapReaders.QuietBefore();
+            while (map->QuarantineHead != 0 && map->Stamps[map->QuarantineHead] < quiet)
+            {
+                uint free = map->QuarantineHead;
+                map->QuarantineHead = map->Links[free];
+                map->Links[free] = map->FreeHead;
+                map->FreeHead = free;
+            }
+        }
+
+        uint entry = map->FreeHead;
+        if (entry != 0)
+        {
+            map->FreeHead = map->Links[entry];
+        }
+
+        return entry;
+    }
+
+    private static void Quarantine(MapHeader* map, uint entry)
+    {
+        map->Stamps[entry] = MapReaders.Retire();
+        map->Links[entry] = 0;
+        if (map->QuarantineHead == 0)
+        {
+            map->QuarantineHead = entry;
+        }
+        else
+        {
+            map->Links[map->QuarantineTail] = entry;
+        }
+
+        map->QuarantineTail = entry;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong* CurrentIndex(MapHeader* map) => (ulong*)Volatile.Read(ref *(nuint*)&map->Index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Hash4(MapHeader* map, uint key) => (uint)Fold(key ^ map->Seed0, map->Seed1) | HashMark;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Hash8(MapHeader* map, ulong key) => (uint)Fold(key ^ map->Seed0, map->Seed1) | HashMark;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Hash16(MapHeader* map, ulong low, ulong high) =>
+        (uint)Fold(low ^ map->Seed0, high ^ map->Seed1) | HashMark;
+
+    // One 64x64 -> 128 multiplication; both halves depend on all bits of the secret.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Fold(ulong left, ulong right)
+    {
+        ulong high = Math.BigMul(left, right, out ulong low);
+        return high ^ low;
+    }
+}

@@ -1,0 +1,42 @@
+using Oko.Bpf.Execution;
+using Oko.Bpf.Jit;
+
+namespace Oko.Bpf.Tests.Conformance;
+
+/// <summary>The 313 programs of the BPF conformance suite, in both engines.</summary>
+[TestFixture]
+public sealed unsafe class ConformanceTests
+{
+    private static IEnumerable<string> Names => ConformanceCase.Names;
+
+    [Test]
+    public void Suite_IsComplete() => Names.Should().HaveCount(313);
+
+    [TestCaseSource(nameof(Names))]
+    public void Interpreter_ConformanceProgram_ReturnsExpectedResult(string name)
+    {
+        ConformanceCase test = ConformanceCase.Read(name);
+        var interpreter = new Interpreter(RawProgram.Wrap(test.Program), []);
+        fixed (byte* memory = test.Memory)
+        {
+            FilterContext context = ContextOf(memory, test.Memory.Length);
+            interpreter.Run(&context).Should().Match<ExecutionOutcome>(outcome =>
+                outcome.Status == ExecutionStatus.Completed && outcome.Result == test.Result, $"r0 should be 0x{test.Result:x}");
+        }
+    }
+
+    [TestCaseSource(nameof(Names))]
+    public void IlCompiler_ConformanceProgram_ReturnsExpectedResult(string name)
+    {
+        ConformanceCase test = ConformanceCase.Read(name);
+        FilterMethod method = IlCompiler.Compile(RawProgram.Wrap(test.Program), []).Method;
+        fixed (byte* memory = test.Memory)
+        {
+            FilterContext context = ContextOf(memory, test.Memory.Length);
+            method(&context).Should().Be(test.Result);
+        }
+    }
+
+    private static FilterContext ContextOf(byte* memory, int length) =>
+        new() { Packet = memory, PacketEnd = memory + length, Length = (ulong)length };
+}
