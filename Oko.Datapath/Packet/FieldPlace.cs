@@ -1,0 +1,54 @@
+namespace Oko.Datapath.Packet;
+
+/// <summary>Where a field stands in a <see cref="FlowKey"/>: word, shift from the right, width in bits (128 = two words).</summary>
+public readonly record struct FieldPlace(byte Word, byte Shift, byte Width)
+{
+    private static readonly FieldPlace[] Places = Build();
+
+    /// <summary>Whether this version extracts and matches the field.</summary>
+    public static bool IsSupported(FlowField field) => (int)field < Places.Length && Places[(int)field].Width != 0;
+
+    /// <summary>The place of a supported field.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The field is not supported.</exception>
+    public static FieldPlace Of(FlowField field) => IsSupported(field)
+        ? Places[(int)field]
+        : throw new ArgumentOutOfRangeException(nameof(field), field, "this field is not extracted from packets");
+
+    private static FieldPlace[] Build()
+    {
+        var places = new FieldPlace[(int)FlowField.Ipv6ExtHdr + 1];
+        void Put(int word, int shift, int width, params FlowField[] fields)
+        {
+            foreach (var field in fields)
+            {
+                places[(int)field] = new FieldPlace((byte)word, (byte)shift, (byte)width);
+            }
+        }
+
+        // A port has no physical port behind it here, so both fields are one.
+        Put(0, 32, 32, FlowField.InPort, FlowField.InPhyPort);
+        Put(0, 16, 16, FlowField.EthType);
+        Put(0, 13, 3, FlowField.VlanPcp);
+        Put(0, 0, 13, FlowField.VlanVid);
+        Put(1, 16, 48, FlowField.EthDst);
+        Put(2, 16, 48, FlowField.EthSrc);
+        Put(1, 0, 16, FlowField.TcpSrc, FlowField.UdpSrc, FlowField.SctpSrc);
+        Put(2, 0, 16, FlowField.TcpDst, FlowField.UdpDst, FlowField.SctpDst);
+        Put(1, 0, 8, FlowField.Icmpv4Type, FlowField.Icmpv6Type);
+        Put(2, 0, 8, FlowField.Icmpv4Code, FlowField.Icmpv6Code);
+        Put(3, 0, 64, FlowField.Metadata);
+        Put(4, 0, 128, FlowField.Ipv6Src);
+        Put(5, 0, 32, FlowField.Ipv4Src, FlowField.ArpSpa);
+        Put(6, 0, 128, FlowField.Ipv6Dst);
+        Put(7, 0, 32, FlowField.Ipv4Dst, FlowField.ArpTpa);
+        Put(8, 0, 48, FlowField.ArpSha, FlowField.Ipv6NdSll);
+        Put(9, 0, 48, FlowField.ArpTha, FlowField.Ipv6NdTll);
+        Put(10, 0, 128, FlowField.Ipv6NdTarget);
+        Put(12, 56, 8, FlowField.IpProto);
+        Put(12, 50, 6, FlowField.IpDscp);
+        Put(12, 48, 2, FlowField.IpEcn);
+        Put(12, 32, 16, FlowField.ArpOp);
+        Put(12, 0, 20, FlowField.Ipv6FlowLabel);
+        return places;
+    }
+}

@@ -1,0 +1,82 @@
+using System.Collections.Concurrent;
+using Oko.Datapath.AfXdp;
+
+namespace Oko.Datapath.Ports;
+
+/// <summary>A port without a network: frames are pushed in and read out by the program that made it (tests, traces).</summary>
+public sealed unsafe class MemoryPort : Port
+{
+    private readonly Umem _umem;
+    private readonly ConcurrentQueue<byte[]> _incoming = new();
+    private readonly BlockingCollection<byte[]> _outgoing = [];
+
+    /// <summary>Makes a port on a worker's UMEM.</summary>
+    public MemoryPort(Umem umem, uint number, string name)
+        : base(number, name, new MacAddress(0x02_00_00_00_00_00UL | number))
+    {
+        _umem = umem;
+    }
+
+    /// <inheritdoc/>
+    public override string ModeText => "memory";
+
+    /// <summary>Whether the worker has taken every pushed frame.</summary>
+    public bool IsDrained => _incoming.IsEmpty;
+
+    /// <inheritdoc/>
+    public override bool MayCarryPartialChecksums => PartialChecksums;
+
+    /// <summary>What <see cref="MayCarryPartialChecksums"/> says.</summary>
+    public bool PartialChecksums { get; init; }
+
+    /// <summary>Any thread: a frame arrives. At most <see cref="Umem.MaxPacketSize"/> bytes.</summary>
+    public void Push(ReadOnlySpan<byte> frame)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(frame.Length, _umem.MaxPacketSize);
+        _incoming.Enqueue(frame.ToArray());
+    }
+
+    /// <summary>Any thread: the next frame that was sent, or null after the time is over.</summary>
+    public byte[]? Take(TimeSpan timeout) => _outgoing.TryTake(out var frame, timeout) ? frame : null;
+
+    /// <inheritdoc/>
+    // SAFETY: a frame of the UMEM has MaxPacketSize bytes behind its headroom, and Push refuses more.
+    public override int Receive(FrameDescriptor* batch, int capacity)
+    {
+        var count = 0;
+        while (count < capacity && !_incoming.IsEmpty && _umem.Frames.TryAllocate(out var address))
+        {
+            if (!_incoming.TryDequeue(out var frame))
+            {
+                _umem.Frames.Free(address);
+                break;
+            }
+
+            address += Umem.Headroom;
+            frame.CopyTo(new Span<byte>(_umem.Memory + address, _umem.MaxPacketSize));
+            batch[count++] = new FrameDescriptor { Address = address, Length = (uint)frame.Length };
+        }
+
+        return count;
+    }
+
+    /// <inheritdoc/>
+    public override int Transmit(FrameDescriptor* batch, int count)
+    {
+        for (var index = 0; index < count; index++)
+        {
+            _outgoing.Add(new ReadOnlySpan<byte>(_umem.Memory + batch[index].Address, (int)batch[index].Length).ToArray());
+            _umem.Frames.Free(batch[index].Address);
+        }
+
+        return count;
+    }
+
+    /// <inheritdoc/>
+    public override void Reap()
+    {
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing) => _outgoing.Dispose();
+}
