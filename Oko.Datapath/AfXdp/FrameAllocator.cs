@@ -1,59 +1,84 @@
-using System.Runtime.InteropServices;
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Oko.Datapath.Interop;
 
 namespace Oko.Datapath.AfXdp;
 
-/// <summary>The free frames of a UMEM: a stack, so that the frame freed last is used next while it is still in the cache. One thread.</summary>
+/// <summary>
+/// The free chunks of a <see cref="Umem"/>: a stack, so that the chunk used last, which is still in the cache, is used
+/// next. Owned by the worker of the UMEM; not safe for two threads.
+/// </summary>
+/// <remarks>Unmanaged memory of 8 bytes per chunk; neither method allocates, both are O(1).</remarks>
 public sealed unsafe class FrameAllocator : IDisposable
 {
-    private readonly int _capacity;
     private readonly ulong _chunkMask;
+    private readonly int _capacity;
     private ulong* _free;
+    private int _count;
 
+    /// <summary>Makes the allocator with all chunks free; the lowest address is handed out first.</summary>
     internal FrameAllocator(int frameCount, int frameSize)
     {
         _capacity = frameCount;
         _chunkMask = ~((ulong)frameSize - 1);
-        _free = (ulong*)NativeMemory.Alloc((nuint)frameCount, sizeof(ulong));
-        for (var frame = frameCount - 1; frame >= 0; frame--)
+        _free = (ulong*)Mman.Allocate((nuint)frameCount * sizeof(ulong));
+        for (var index = frameCount - 1; index >= 0; index--)
         {
-            _free[FreeCount++] = (ulong)frame * (ulong)frameSize;
+            _free[_count++] = (ulong)index * (ulong)frameSize;
         }
     }
 
-    /// <summary>Number of free frames.</summary>
-    public int FreeCount { get; private set; }
+    /// <summary>Chunks that nobody owns at the moment.</summary>
+    public int FreeCount => _count;
 
-    /// <summary>Takes a frame; the address is that of its first byte.</summary>
+    /// <summary>All chunks of the UMEM.</summary>
+    public int Capacity => _capacity;
+
+    /// <summary>Takes a chunk.</summary>
+    /// <param name="address">Offset of the chunk's first byte in the UMEM; packets start at <see cref="Umem.Headroom"/> after it.</param>
+    /// <returns>False when all chunks are in use.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryAllocate(out ulong address)
     {
-        if (FreeCount == 0)
+        if (_count == 0)
         {
             address = 0;
             return false;
         }
 
-        // SAFETY: 0 < FreeCount <= capacity.
-        address = _free[--FreeCount];
+        // SAFETY: 0 < _count <= _capacity, so the slot below it is inside the mapping and holds a free chunk.
+        address = _free[--_count];
         return true;
     }
 
-    /// <summary>Gives back the frame that holds this address.</summary>
+    /// <summary>Gives a chunk back.</summary>
+    /// <param name="address">Any offset within the chunk: rings return the packet's address, not the chunk's.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Free(ulong address)
     {
-        // SAFETY: a frame has one owner, so no more frames come back than there are; the check catches a bug before it writes.
-        if (FreeCount == _capacity)
+        // SAFETY: a chunk freed twice would write past the mapping, or later be owned twice; the process ends before.
+        if ((uint)_count >= (uint)_capacity)
         {
-            Environment.FailFast("a UMEM frame was freed twice");
+            FailFreedTwice(address);
         }
 
-        _free[FreeCount++] = address & _chunkMask;
+        Debug.Assert((address & _chunkMask) < (ulong)_capacity * (~_chunkMask + 1), "a chunk of another UMEM");
+        _free[_count++] = address & _chunkMask;
     }
 
-    /// <inheritdoc/>
+    /// <summary>Gives the memory back; the allocator must not be used after it.</summary>
     public void Dispose()
     {
-        NativeMemory.Free(_free);
-        _free = null;
-        FreeCount = 0;
+        if (_free is not null)
+        {
+            _ = Mman.Unmap((nint)_free, (nuint)_capacity * sizeof(ulong));
+            _free = null;
+            _count = 0;
+        }
     }
+
+    [DoesNotReturn]
+    private static void FailFreedTwice(ulong address) =>
+        Environment.FailFast($"The UMEM chunk at offset {address} was freed although all chunks are free: it was owned twice.");
 }

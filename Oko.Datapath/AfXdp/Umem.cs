@@ -1,77 +1,87 @@
-using System.Runtime.InteropServices;
+using System.Numerics;
 using Oko.Datapath.Interop;
 
 namespace Oko.Datapath.AfXdp;
 
 /// <summary>
-/// The packet memory of one worker, cut into frames of equal size; AF_XDP sockets and in-memory ports share it, so that a
-/// packet goes from port to port by descriptor.
+/// The packet memory of one worker, shared by all of its ports. Made and freed by the datapath; the bytes and the
+/// <see cref="Frames"/> belong to the worker thread once it runs.
 /// </summary>
 /// <remarks>
-/// Who owns a frame:
+/// <para>The memory is cut into chunks of one size. At any moment a chunk has exactly one owner:</para>
 /// <code>
-///             allocate                  receive                    queue for a port
-///   FREE  ----------------> FILL RING ----------> WORKER (batch) --------------------> TX RING
-///    ^                                               |                                    |
-///    |               drop, or not accepted           |            completion ring         |
-///    +-----------------------------------------------+------------------------------------+
+///        +------------------- TryAllocate ----------------------------------+
+///        |                                                                  v
+///   Frames (free) ---refill---> fill ring ---kernel---> RX ring ---> worker (a batch)
+///        ^                                                             |        |
+///        |                                                   drop: Free|        | Transmit accepted it
+///        +-------------------------------------------------------------+        v
+///        ^                                                            TX ring of the output port
+///        |                                                                      | kernel sent it
+///        +----------- Reap -------- completion ring of the output port  &lt;-------+
 /// </code>
-/// Exactly one of these holds a frame at any time; only the worker moves it, apart from the kernel between fill and RX
-/// ring and between TX and completion ring.
+/// <para>A frame that leaves on another port moves by descriptor, without a copy: the chunk comes back on the completion
+/// ring of the <em>output</em> port and from there to the one stack of free chunks. The kernel writes a received packet
+/// at <see cref="Headroom"/> bytes after the chunk's start, which leaves room to push tags in front.</para>
+/// <para>Source: Linux kernel documentation, "AF_XDP", section "UMEM".</para>
 /// </remarks>
 public sealed unsafe class Umem : IDisposable
 {
-    /// <summary>Bytes that the kernel leaves in front of a received packet (<c>XDP_PACKET_HEADROOM</c>).</summary>
+    /// <summary>
+    /// Bytes between the start of a chunk and a received packet: <c>XDP_PACKET_HEADROOM</c>. Also the start of the
+    /// packets that the switch itself makes.
+    /// </summary>
     public const int Headroom = 256;
 
-    /// <summary>Maps the memory.</summary>
-    /// <param name="frameCount">Number of frames.</param>
-    /// <param name="frameSize">Bytes per frame, a power of two: 2048 or 4096.</param>
-    /// <exception cref="OutOfMemoryException">The memory cannot be had.</exception>
+    private byte* _memory;
+
+    /// <summary>Maps the memory with all pages in place, and marks all chunks free.</summary>
+    /// <param name="frameCount">Chunks, 1 to 1,048,576.</param>
+    /// <param name="frameSize">Bytes per chunk: 2048 or 4096 (AF_XDP allows powers of two up to a page in aligned mode).</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size outside these ranges.</exception>
+    /// <exception cref="OutOfMemoryException">The kernel has not that much memory.</exception>
     public Umem(int frameCount, int frameSize = 2048)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(frameCount, 1);
-        if (frameSize is not (2048 or 4096))
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(frameCount, 1 << 20);
+        if (frameSize is < 2048 or > 4096 || !BitOperations.IsPow2(frameSize))
         {
-            throw new ArgumentOutOfRangeException(nameof(frameSize), frameSize, "the kernel takes frames of 2048 or 4096 bytes");
+            throw new ArgumentOutOfRangeException(nameof(frameSize), frameSize, "UMEM chunks are 2048 or 4096 bytes.");
         }
 
+        FrameCount = frameCount;
         FrameSize = frameSize;
         SizeBytes = (nuint)frameCount * (nuint)frameSize;
-        // SAFETY: a fresh private mapping of SizeBytes, released only in Dispose.
-        var memory = Mman.Map(null, SizeBytes, Mman.ProtRead | Mman.ProtWrite, Mman.MapPrivate | Mman.MapAnonymous | Mman.MapPopulate, -1, 0);
-        if (memory == Mman.MapFailed)
-        {
-            throw new OutOfMemoryException($"cannot map {SizeBytes} bytes for packets (errno {Marshal.GetLastPInvokeError()})");
-        }
-
-        Memory = (byte*)memory;
+        _memory = Mman.Allocate(SizeBytes);
         Frames = new FrameAllocator(frameCount, frameSize);
     }
 
-    /// <summary>First byte of the memory.</summary>
-    public byte* Memory { get; private set; }
+    /// <summary>First byte; descriptors' addresses are offsets from it.</summary>
+    public byte* Memory => _memory; // SAFETY: valid for SizeBytes until Dispose; the owner disposes after all ports and workers.
 
-    /// <summary>Size of the memory in bytes.</summary>
+    /// <summary>Bytes of all chunks.</summary>
     public nuint SizeBytes { get; }
 
-    /// <summary>Size of a frame in bytes.</summary>
+    /// <summary>Number of chunks.</summary>
+    public int FrameCount { get; }
+
+    /// <summary>Bytes per chunk, a power of two.</summary>
     public int FrameSize { get; }
 
-    /// <summary>Largest packet that fits into a frame behind the headroom, in bytes.</summary>
+    /// <summary>Longest packet that fits behind the headroom, in bytes.</summary>
     public int MaxPacketSize => FrameSize - Headroom;
 
-    /// <summary>The frames that nobody uses; worker thread.</summary>
+    /// <summary>The free chunks.</summary>
     public FrameAllocator Frames { get; }
 
-    /// <inheritdoc/>
+    /// <summary>Gives the memory back. All sockets that use it must be closed before.</summary>
     public void Dispose()
     {
-        if (Memory != null)
+        if (_memory is not null)
         {
-            _ = Mman.Unmap(Memory, SizeBytes);
-            Memory = null;
             Frames.Dispose();
+            _ = Mman.Unmap((nint)_memory, SizeBytes);
+            _memory = null;
         }
     }
 }

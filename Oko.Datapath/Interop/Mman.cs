@@ -2,18 +2,61 @@ using System.Runtime.InteropServices;
 
 namespace Oko.Datapath.Interop;
 
-/// <summary>sys/mman.h.</summary>
-internal static unsafe partial class Mman
+/// <summary>Memory mappings of <c>sys/mman.h</c>. Stateless: usable on any thread.</summary>
+public static unsafe partial class Mman
 {
-    internal const int ProtRead = 1, ProtWrite = 2;
-    internal const int MapShared = 1, MapPrivate = 2, MapAnonymous = 0x20, MapPopulate = 0x8000;
+    /// <summary><c>PROT_READ</c>.</summary>
+    public const int ProtectRead = 1;
 
-    // SAFETY: the kernel's MAP_FAILED; compared only.
-    internal static readonly void* MapFailed = (void*)-1;
+    /// <summary><c>PROT_WRITE</c>.</summary>
+    public const int ProtectWrite = 2;
 
+    /// <summary><c>MAP_SHARED</c>.</summary>
+    public const int MapShared = 0x01;
+
+    /// <summary><c>MAP_PRIVATE</c>.</summary>
+    public const int MapPrivate = 0x02;
+
+    /// <summary><c>MAP_ANONYMOUS</c>: no file behind it.</summary>
+    public const int MapAnonymous = 0x20;
+
+    /// <summary><c>MAP_POPULATE</c>: all pages are there before the call returns.</summary>
+    public const int MapPopulate = 0x8000;
+
+    /// <summary><c>MAP_FAILED</c>.</summary>
+    public static readonly nint MapFailed = -1;
+
+    /// <summary><c>mmap</c>.</summary>
+    /// <param name="address">A wish for the address, or 0.</param>
+    /// <param name="length">Bytes; the kernel rounds up to pages.</param>
+    /// <param name="protection">PROT_ bits.</param>
+    /// <param name="flags">MAP_ bits.</param>
+    /// <param name="handle">The file descriptor, or -1 with MAP_ANONYMOUS.</param>
+    /// <param name="offset">Offset into the file in bytes.</param>
+    /// <returns>The address, or <see cref="MapFailed"/> with errno in <see cref="Marshal.GetLastPInvokeError"/>.</returns>
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
-    internal static partial void* Map(void* address, nuint length, int protection, int flags, int fd, long offset);
+    public static partial nint Map(nint address, nuint length, int protection, int flags, int handle, long offset);
 
+    /// <summary><c>munmap</c>: 0, or -1 with errno.</summary>
+    /// <param name="address">What <see cref="Map"/> returned.</param>
+    /// <param name="length">The length given then.</param>
+    /// <returns>0 or -1.</returns>
     [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
-    internal static partial int Unmap(void* address, nuint length);
+    public static partial int Unmap(nint address, nuint length);
+
+    /// <summary>Zeroed, page-aligned, private memory with all its pages in place.</summary>
+    /// <param name="length">Bytes.</param>
+    /// <returns>The address; give it back with <see cref="Unmap"/>.</returns>
+    /// <exception cref="OutOfMemoryException">The kernel has none; the text says how much was asked for.</exception>
+    public static byte* Allocate(nuint length)
+    {
+        var address = Map(0, length, ProtectRead | ProtectWrite, MapPrivate | MapAnonymous | MapPopulate, -1, 0);
+        if (address == MapFailed)
+        {
+            throw new OutOfMemoryException($"mmap of {length} bytes: {Errno.Describe(Marshal.GetLastPInvokeError())}");
+        }
+
+        // SAFETY: the mapping is ours alone, of the length asked for, until the caller unmaps it.
+        return (byte*)address;
+    }
 }

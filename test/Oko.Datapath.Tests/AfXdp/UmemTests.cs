@@ -1,0 +1,74 @@
+using Oko.Datapath.AfXdp;
+
+namespace Oko.Datapath.Tests.AfXdp;
+
+public sealed unsafe class UmemTests
+{
+    [Test]
+    public void Umem_New_IsZeroedPageAlignedAndFree()
+    {
+        using var umem = new Umem(64);
+
+        ((nuint)umem.Memory % 4096).Should().Be((nuint)0);
+        new ReadOnlySpan<byte>(umem.Memory, (int)umem.SizeBytes).IndexOfAnyExcept((byte)0).Should().Be(-1);
+        umem.Frames.FreeCount.Should().Be(64);
+        umem.MaxPacketSize.Should().Be(1792);
+    }
+
+    [TestCase(0, 2048)]
+    [TestCase((1 << 20) + 1, 2048)]
+    [TestCase(16, 1024)]
+    [TestCase(16, 3000)]
+    [TestCase(16, 8192)]
+    public void Umem_SizeOutsideTheRange_IsRefused(int count, int size)
+    {
+        var making = () => new Umem(count, size);
+
+        making.Should().Throw<ArgumentOutOfRangeException>();
+    }
+
+    [Test]
+    public void FrameAllocator_AllTaken_HandsOutEachChunkOnce()
+    {
+        using var umem = new Umem(16, 4096);
+        var seen = new HashSet<ulong>();
+
+        while (umem.Frames.TryAllocate(out var address))
+        {
+            seen.Add(address).Should().BeTrue();
+            (address % 4096).Should().Be(0);
+        }
+
+        seen.Should().HaveCount(16);
+        umem.Frames.FreeCount.Should().Be(0);
+    }
+
+    [Test]
+    public void FrameAllocator_AddressWithinChunk_FreesTheChunk()
+    {
+        using var umem = new Umem(16);
+        umem.Frames.TryAllocate(out var address);
+
+        umem.Frames.Free(address + 256 + 17);
+
+        umem.Frames.TryAllocate(out var again).Should().BeTrue();
+        again.Should().Be(address);
+    }
+
+    [Test]
+    public void FrameAllocator_TakeAndGive_AllocatesNothing()
+    {
+        using var umem = new Umem(16);
+        umem.Frames.TryAllocate(out var warm);
+        umem.Frames.Free(warm);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        for (var round = 0; round < 1000; round++)
+        {
+            umem.Frames.TryAllocate(out var address);
+            umem.Frames.Free(address);
+        }
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
+    }
+}
