@@ -190,7 +190,7 @@ public static unsafe class HeaderEditor
         }
 
         var at = packet.Data + packet.L3Offset;
-        at[1] = (byte)((at[1] & 0xF0) | ((label >> 16) & 0x0F));
+        at[1] = (byte)((at[1] & 0xF0u) | ((label >> 16) & 0x0F));
         Checksums.WriteWord(at + 2, (ushort)label);
         return true;
     }
