@@ -1,0 +1,8 @@
+namespace Oko.Agent.Rules;
+
+/// <summary>What the rule manager writes to the log. Any thread.</summary>
+internal static partial class RuleLog
+{
+    [LoggerMessage(EventId = 3001, Level = LogLevel.Error, Message = "A work item of the control thread failed; the switch goes on.")]
+    public static partial void ControlItemFailed(ILogger logger, Exception exception);
+}
