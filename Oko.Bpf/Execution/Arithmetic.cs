@@ -25,6 +25,7 @@ internal static class Arithmetic
     public static uint Modulo32(uint left, uint right) => right == 0 ? left : left % right;
 
     /// <summary>Signed division, truncating.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static ulong DivideSigned64(ulong left, ulong right) => right switch
     {
         0 => 0,
@@ -33,6 +34,7 @@ internal static class Arithmetic
     };
 
     /// <summary>Signed division of 32 bits, truncating.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static uint DivideSigned32(uint left, uint right) => right switch
     {
         0 => 0,
@@ -41,6 +43,7 @@ internal static class Arithmetic
     };
 
     /// <summary>Signed remainder; it has the sign of the dividend.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static ulong ModuloSigned64(ulong left, ulong right) => right switch
     {
         0 => left,
@@ -49,6 +52,7 @@ internal static class Arithmetic
     };
 
     /// <summary>Signed remainder of 32 bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static uint ModuloSigned32(uint left, uint right) => right switch
     {
         0 => left,

@@ -32,6 +32,7 @@ internal static unsafe class Atomics
     public static uint And32(byte* address, uint operand) => Interlocked.And(ref *(uint*)address, operand);
 
     /// <summary>Fetch and xor; there is no such primitive, so compare and exchange until it holds.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static ulong Xor64(byte* address, ulong operand)
     {
         ulong seen = Volatile.Read(ref *(ulong*)address);
@@ -48,6 +49,7 @@ internal static unsafe class Atomics
     }
 
     /// <summary>Fetch and xor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static uint Xor32(byte* address, uint operand)
     {
         uint seen = Volatile.Read(ref *(uint*)address);

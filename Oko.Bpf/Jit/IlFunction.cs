@@ -1,4 +1,6 @@
+using System.Reflection;
 using System.Reflection.Emit;
+using System.Runtime.CompilerServices;
 using Oko.Bpf.Execution;
 using Oko.Bpf.Isa;
 using Oko.Bpf.Loading;
@@ -243,7 +245,12 @@ internal sealed partial class IlFunction
         StoreRegister(register);
     }
 
-    private void CallStatic(Type owner, string method) => _il.Emit(OpCodes.Call, RuntimeMethods.Find(owner, method));
+    private void CallStatic(Type owner, string name)
+    {
+        MethodInfo method = RuntimeMethods.Find(owner, name);
+        RuntimeHelpers.PrepareMethod(method.MethodHandle);
+        _il.Emit(OpCodes.Call, method);
+    }
 
     private InvalidOperationException Unverified(Instruction instruction, int slot) =>
         new($"program '{_program.Name}', slot {slot}: '{instruction}' cannot be compiled; no verified program has it");

@@ -8,16 +8,19 @@ namespace Oko.Bpf.Maps;
 internal static unsafe class MapOperations
 {
     /// <summary>Helper 1: the address of the value, or null.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static byte* Lookup(MapHeader* map, byte* key) =>
         map->Type == MapType.Array
             ? LookupArray(map->Entries, map->MaxEntries, map->Stride, key)
             : HashTable.Lookup(map, key);
 
     /// <summary>Helper 2: 0 or a negative <see cref="MapErrno"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static long Update(MapHeader* map, byte* key, byte* value, ulong flags) =>
         map->Type == MapType.Array ? UpdateArray(map, key, value, flags) : HashTable.Update(map, key, value, flags);
 
     /// <summary>Helper 3: 0 or a negative <see cref="MapErrno"/>. An element of an array cannot be removed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static long Delete(MapHeader* map, byte* key) =>
         map->Type == MapType.Array ? MapErrno.Invalid : HashTable.Delete(map, key);
 
@@ -30,6 +33,7 @@ internal static unsafe class MapOperations
     }
 
     /// <summary>Update of an array element.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static long UpdateArray(MapHeader* map, byte* key, byte* value, ulong flags)
     {
         uint element = *(uint*)key;

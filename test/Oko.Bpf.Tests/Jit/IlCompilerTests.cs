@@ -1,0 +1,72 @@
+using System.Runtime;
+using System.Runtime.CompilerServices;
+using Oko.Bpf.Execution;
+using Oko.Bpf.Isa;
+using Oko.Bpf.Jit;
+using Oko.Bpf.Tests.Execution;
+
+namespace Oko.Bpf.Tests.Jit;
+
+[TestFixture]
+public sealed unsafe class IlCompilerTests
+{
+    [Test]
+    public void Compile_Program_IsMachineCodeBeforeTheFirstCall()
+    {
+        IlCompiler.WarmUp();
+        CompiledProgram program = IlCompiler.Compile(TestProgram.Assemble("mov %r0, 1\ncall local f\nexit\nf:\nmov %r0, 3\nexit"), []);
+        FilterContext context = default;
+
+        long before = JitInfo.GetCompiledMethodCount(currentThread: true);
+        ulong result = program.Method(&context);
+        long after = JitInfo.GetCompiledMethodCount(currentThread: true);
+
+        result.Should().Be(3);
+        (after - before).Should().Be(0, "the first packet must not wait for the compiler");
+    }
+
+    [Test]
+    public void Compile_UnknownHelper_IsRefusedAsUnverified()
+    {
+        Action compile = () => IlCompiler.Compile(TestProgram.Assemble("call 99\nexit"), []);
+
+        compile.Should().Throw<InvalidOperationException>().WithMessage("*slot 0*call 99*");
+    }
+
+    [Test]
+    public void Compile_DroppedProgram_IsCollected()
+    {
+        WeakReference dropped = CompileAndDrop();
+
+        for (int i = 0; i < 10 && dropped.IsAlive; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        dropped.IsAlive.Should().BeFalse();
+    }
+
+    [Test]
+    public void Compile_ProgramOf4096Instructions_RunsRight()
+    {
+        string source = "mov %r0, 0\n" + string.Concat(Enumerable.Repeat("add %r0, 1\n", 4094)) + "exit";
+        FilterContext context = default;
+
+        IlCompiler.Compile(TestProgram.Assemble(source), []).Method(&context).Should().Be(4094);
+    }
+
+    [Test]
+    public void Compile_ByteSwapInLocalFunction_KeepsCallersRegisters()
+    {
+        Instruction[] program = Oko.Bpf.Text.Assembler.Assemble(
+            "mov %r6, 6\nmov %r1, 0x1234\ncall local f\nadd %r0, %r6\nexit\nf:\nmov %r6, 99\nmov %r0, %r1\nbe16 %r0\nexit");
+        FilterContext context = default;
+
+        IlCompiler.Compile(RawProgram.Wrap(program), []).Method(&context).Should().Be(0x3412 + 6);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static WeakReference CompileAndDrop() =>
+        new(IlCompiler.Compile(TestProgram.Assemble("mov %r0, 1\nexit"), []).Method);
+}
