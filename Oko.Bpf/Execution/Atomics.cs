@@ -2,6 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace Oko.Bpf.Execution;
 
+// SAFETY: the verifier has proven that the address is writable and aligned to the size.
+
 /// <summary>The atomic operations on 4 and 8 bytes; each returns the old value. Used by both engines.</summary>
 /// <remarks>Source: RFC 9669, 5.3. The address must be aligned to the size: the verifier demands it, and arm64 traps
 /// otherwise.</remarks>

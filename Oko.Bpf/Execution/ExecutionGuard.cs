@@ -4,6 +4,8 @@ using Oko.Bpf.Maps;
 
 namespace Oko.Bpf.Execution;
 
+// SAFETY: addresses are compared here, never followed; only map headers are read, of maps the caller keeps alive.
+
 /// <summary>What the interpreter asks before it does something. A struct type parameter, so that trusting costs nothing.</summary>
 internal unsafe interface IExecutionGuard
 {

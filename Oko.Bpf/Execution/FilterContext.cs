@@ -2,6 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Oko.Bpf.Execution;
 
+// SAFETY: whoever fills the context keeps the packet's bytes in place until the filter has returned.
+
 /// <summary>What a filter is given: the packet and where it came from. In unmanaged or stack memory of the worker
 /// that runs the filter; it must not move during the run.</summary>
 /// <remarks>

@@ -6,6 +6,9 @@ using Oko.Bpf.Maps;
 
 namespace Oko.Bpf.Execution;
 
+// SAFETY: Run trusts the verifier like compiled code; RunChecked asks the guard before every access. Jump targets are slots of the
+// program or the invalid operation behind it (Predecoder), register numbers were checked there, and the call depth is bounded.
+
 /// <summary>Runs a program one instruction after the other. The oracle of the compiler's and the verifier's tests, and the way
 /// to run a program once. Immutable after construction; a run belongs to its thread.</summary>
 /// <remarks>

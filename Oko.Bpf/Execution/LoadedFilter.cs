@@ -97,6 +97,7 @@ public sealed unsafe class LoadedFilter : IDisposable
     /// <param name="context">Filled by the caller, fixed in memory during the call.</param>
     /// <remarks>No allocation, no lock, no exception. A thread that shares maps with others announces itself once per batch
     /// (<see cref="MapReaders"/>).</remarks>
+    // SAFETY: the program was verified for any packet of any length, and its maps live until Dispose.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Matches(FilterContext* context) =>
         ((_method(context) & _resultMask) == _expected) ^ _matchIfDifferent;

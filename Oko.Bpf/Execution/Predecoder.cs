@@ -8,7 +8,7 @@ namespace Oko.Bpf.Execution;
 /// <summary>Instructions to <see cref="Operation"/>s, once per program. Stateless.</summary>
 /// <remarks>Nothing is refused here: what does not exist becomes <see cref="OperationKind.Invalid"/> and ends the run when
 /// it is reached, since the interpreter is also used on programs that were never verified.</remarks>
-internal static unsafe class Predecoder
+internal static class Predecoder
 {
     private const ushort ArgumentRegisters = 0b11_1110;
 

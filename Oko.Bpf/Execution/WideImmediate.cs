@@ -4,7 +4,7 @@ using Oko.Bpf.Maps;
 namespace Oko.Bpf.Execution;
 
 /// <summary>The value of a wide immediate once the maps exist. Stateless.</summary>
-internal static unsafe class WideImmediate
+internal static class WideImmediate
 {
     /// <summary>The 64 bits that the load at <paramref name="slot"/> puts in its register.</summary>
     /// <exception cref="InvalidOperationException">A kind or map index that the verifier never lets through.</exception>
@@ -26,7 +26,7 @@ internal static unsafe class WideImmediate
         return (low.Src, map) switch
         {
             (WideImmediateKind.Map, _) => (ulong)map.Handle,
-            (WideImmediateKind.MapValue, ArrayMap array) => (ulong)(array.Elements + high),
+            (WideImmediateKind.MapValue, ArrayMap array) => (ulong)array.ElementsAddress + high,
             _ => throw new InvalidOperationException($"slot {slot}: wide immediate of kind {low.Src} on a map of type {map.Type}"),
         };
     }

@@ -2,6 +2,8 @@ using Oko.Bpf.Execution;
 
 namespace Oko.Bpf.Jit;
 
+// SAFETY: the pointer is to a context that stays in place during the call; the program was verified.
+
 /// <summary>A compiled filter program.</summary>
 /// <param name="context">The packet; fixed in memory during the call.</param>
 /// <returns>r0, 64 bits.</returns>

@@ -17,6 +17,8 @@ namespace Oko.Bpf.Jit;
 // frame is not zeroed (the verifier lets no program read what it has not written), and nothing bounds the run time (the verifier has
 // proven it).
 //
+// SAFETY: see the paragraph above; the addresses of maps in the code stay good because the delegate holds the maps.
+//
 // Facts of the verifier that make it fast: the map known at a helper call turns the call into a direct one of a method for
 // that type and key size, which RyuJIT inlines with the map's address as a constant; the clock is a load from the context.
 //

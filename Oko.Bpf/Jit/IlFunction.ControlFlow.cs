@@ -146,11 +146,7 @@ internal sealed partial class IlFunction
     {
         if (map is ArrayMap array)
         {
-            unsafe
-            {
-                LoadConstantAddress((nint)array.Elements);
-            }
-
+            LoadConstantAddress(array.ElementsAddress);
             _il.Emit(OpCodes.Ldc_I4, array.MaxEntries);
             _il.Emit(OpCodes.Ldc_I4, (int)MapMemory.Align8((uint)array.ValueSize));
             LoadPointer(2);

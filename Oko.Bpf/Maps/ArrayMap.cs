@@ -20,7 +20,7 @@ public sealed unsafe class ArrayMap : BpfMap
     public override int Count => MaxEntries;
 
     /// <summary>Address of element 0, for loads of a map value's address (<c>BPF_PSEUDO_MAP_VALUE</c>).</summary>
-    internal byte* Elements => Header->Entries;
+    internal nint ElementsAddress => (nint)Header->Entries;
 
     /// <inheritdoc/>
     public override void Clear()
@@ -60,6 +60,7 @@ public sealed unsafe class ArrayMap : BpfMap
             return MapErrno.Full;
         }
 
+        // SAFETY: element < MaxEntries, and the slab has that many elements of Stride bytes.
         MapMemory.Enter(Header);
         new Span<byte>(Header->Entries + ((nuint)element * Header->Stride), (int)Header->Stride).Clear();
         MapMemory.Exit(Header);

@@ -15,6 +15,7 @@ public sealed unsafe class HashMap : BpfMap
     internal HashMap(MapSpec spec)
         : base(spec, MemoryBytes(spec))
     {
+        // SAFETY: the parts laid out here are those that MemoryBytes adds up; all sizes but the last are multiples of 8.
         Shape shape = ShapeOf(spec);
         byte* memory = (byte*)Header + MapHeader.SizeBytes;
         Header->Index = (ulong*)memory;

@@ -29,6 +29,9 @@ namespace Oko.Bpf.Maps;
 // Values are changed in place, one aligned word at a time. A reader can see some words old and some new; a counter shared
 // by several threads needs atomic instructions, as in the kernel.
 
+// SAFETY: index words hold entry numbers below SlabEntries only, masks keep index positions in the index, and callers pass keys
+// and values of the map's sizes. So every address computed here lies in the map's allocation or in the caller's buffers.
+
 /// <summary>The operations of hash maps on unmanaged memory: what compiled programs call. Any thread, see the essay above
 /// and <see cref="MapReaders"/>.</summary>
 internal static unsafe class HashTable

@@ -2,6 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Oko.Bpf.Maps;
 
+// SAFETY: the pointers lead into the same allocation as the header and die with it (BpfMap.Dispose).
+
 /// <summary>The head of a map's unmanaged memory; its address is the map's handle, the value a program holds for the map.
 /// Owned by one <see cref="BpfMap"/>; programs of any thread read the first cache line.</summary>
 /// <remarks>128 bytes, aligned to 64. The first line changes never, except <see cref="Index"/>, so that lookups of several

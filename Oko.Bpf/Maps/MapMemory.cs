@@ -2,6 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace Oko.Bpf.Maps;
 
+// SAFETY: callers pass pointers to at least as many bytes as the size they pass; these methods touch no byte beyond it.
+
 /// <summary>Copying and comparing of keys and values, and the writer lock. Any thread.</summary>
 internal static unsafe class MapMemory
 {

@@ -2,6 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace Oko.Bpf.Maps;
 
+// SAFETY: the verifier has proven what the remarks say; array elements are bounded by MaxEntries here.
+
 /// <summary>The map helpers as programs call them, for maps of any type. Any thread that runs programs.</summary>
 /// <remarks>The caller has proven that <c>map</c> is a map's handle and that key and value are readable for the map's
 /// sizes.</remarks>

@@ -31,6 +31,7 @@ public static unsafe class MapReaders
     private static ulong _epoch = 1;
     private static int _highest;
 
+    // SAFETY: the cells live as long as the process; slots handed out are below Capacity.
     static MapReaders() => new Span<ulong>(Cells, Capacity * CellStride).Clear();
 
     /// <summary>Registers the calling party as a thread that runs programs. It starts outside.</summary>
