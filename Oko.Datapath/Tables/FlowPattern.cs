@@ -35,6 +35,9 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
     /// <summary>Whether no field is named.</summary>
     public bool IsCatchAll => !_mask.AsSpan().ContainsAnyExcept(0UL);
 
+    /// <summary>The pattern's mask with an all-zero key: equal for patterns that name the same bits.</summary>
+    internal FlowPattern MaskOnly => new(CatchAll._key, _mask);
+
     /// <summary>Builds a pattern; value bits outside the mask are ignored.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A field is not supported (<see cref="FieldPlace.IsSupported"/>).</exception>
     public static FlowPattern Create(IEnumerable<FieldMatch> fields)

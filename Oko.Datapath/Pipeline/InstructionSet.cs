@@ -1,0 +1,29 @@
+using System.Collections.Immutable;
+
+namespace Oko.Datapath.Pipeline;
+
+/// <summary>The instructions of a flow entry, in the order in which they are executed. Immutable.
+/// Source: OpenFlow 1.3.5, 5.9 "Instructions".</summary>
+public sealed record InstructionSet
+{
+    /// <summary>No instruction: the packet is dropped unless the action set says otherwise.</summary>
+    public static InstructionSet Empty { get; } = new();
+
+    /// <summary>Actions to apply at once.</summary>
+    public ImmutableArray<DatapathAction> Apply { get; init; } = [];
+
+    /// <summary>Whether to empty the action set.</summary>
+    public bool ClearActions { get; init; }
+
+    /// <summary>Actions to merge into the action set.</summary>
+    public ImmutableArray<DatapathAction> Write { get; init; } = [];
+
+    /// <summary>Metadata bits to write.</summary>
+    public ulong MetadataValue { get; init; }
+
+    /// <summary>Which metadata bits to write.</summary>
+    public ulong MetadataMask { get; init; }
+
+    /// <summary>Next table, or -1.</summary>
+    public int GotoTable { get; init; } = -1;
+}

@@ -1,0 +1,498 @@
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
+using Oko.Bpf.Execution;
+using Oko.Datapath.AfXdp;
+using Oko.Datapath.Packet;
+using Oko.Datapath.Ports;
+using Oko.Datapath.Tables;
+using Oko.Datapath.Workers;
+
+namespace Oko.Datapath.Pipeline;
+
+// A packet runs once, to completion, through the real tables; there is no cache in front of them.
+//
+// Who has the frame. The pipeline gets each packet with its frame and ends with the frame handed on. The first output does not
+// send at once but is remembered (_pending): if nothing follows, the frame itself moves to that port by descriptor, without a
+// copy. When another output or a change of the packet's bytes follows, the pending output gets a copy first. So n outputs cost
+// n - 1 copies, and a packet that leaves on one port costs none.
+//
+// Balance. Every packet that comes in (received or injected), and every copy made for a second or later output, ends in exactly
+// one of: sent, to the controller, dropped for a reason. _outputs counts the fates of the packet in work; with none it is
+// dropped for _dropReason, with n there were n - 1 copies. An output that fails is a fate too: a drop with its own reason.
+//
+// Changed bytes are a new question to a filter: _serial changes with the packet and with its bytes, and verdicts are remembered
+// under it.
+
+/// <summary>Runs packets through the flow tables. Owned by one worker, used on its thread only.</summary>
+internal sealed unsafe class PacketPipeline
+{
+    private const int MaxTableCopies = 8;
+    private const ulong NoCookie = ulong.MaxValue;
+
+    private readonly FlowTable[] _tables;
+    private readonly Umem _umem;
+    private readonly PacketInRing _packetIns;
+    private readonly ActionSet _actionSet = new();
+    private readonly LearningTable _learned = new();
+    private readonly long[] _drops = new long[DropReasons.Count];
+    private readonly PacketView[] _tableCopies = new PacketView[MaxTableCopies];
+    private PortSet _ports = PortSet.Empty;
+    private long _received, _injected, _cloned, _sent, _toController;
+    private long _serial, _batch;
+    private long _now;
+    private int _outputs;
+    private PortQueue? _pending;
+    private DropReason _dropReason;
+    private FlowEntry? _entry;
+    private byte _table;
+    private bool _injecting;
+    private int _tableCopyCount;
+
+    internal PacketPipeline(FlowTable[] tables, Umem umem, PacketInRing packetIns)
+    {
+        _tables = tables;
+        _umem = umem;
+        _packetIns = packetIns;
+    }
+
+    internal PortSet Ports
+    {
+        get => _ports;
+        set
+        {
+            foreach (var gone in _ports.All.Except(value.All))
+            {
+                _learned.Forget(gone.Port.Number);
+            }
+
+            Volatile.Write(ref _ports, value);
+        }
+    }
+
+    internal long CompletedChecksums { get; private set; }
+
+    /// <summary>Any thread, at a quiet moment for an exact answer.</summary>
+    internal DatapathBalance Balance => new(_received, _injected, _cloned, _sent, _toController, 0, [.. _drops]);
+
+    /// <summary>Starts a batch: one clock reading for all its packets.</summary>
+    internal void BeginBatch(long now)
+    {
+        _now = now;
+        _batch++;
+    }
+
+    /// <summary>Runs the packets that a port received; their frames are the pipeline's from here on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal void ProcessReceived(Port port, FrameDescriptor* batch, int count)
+    {
+        var refused = (port.ConfigBits & (Port.ConfigDown | Port.ConfigNoReceive)) != 0;
+        var completes = port.MayCarryPartialChecksums;
+        var number = port.Number;
+        long bytes = 0;
+        _received += count;
+        for (var index = 0; index < count; index++)
+        {
+            bytes += batch[index].Length;
+            // SAFETY: the kernel, or the memory port, wrote a packet of Length bytes at Address within one frame.
+            var packet = new PacketView
+            {
+                Data = _umem.Memory + batch[index].Address, Address = batch[index].Address, Length = (int)batch[index].Length, InPort = number,
+            };
+            if (refused)
+            {
+                Drop(ref packet, DropReason.ReceiveDisabled);
+                continue;
+            }
+
+            FlowKeyExtractor.Extract(ref packet, out var key);
+            if (completes && Checksums.CompletePartial(ref packet))
+            {
+                CompletedChecksums++;
+            }
+
+            Run(ref packet, ref key);
+        }
+
+        port.Counters.AddReceived(count, bytes);
+    }
+
+    /// <summary>Executes the actions of a packet-out. The packet's frame is the pipeline's from here on.</summary>
+    internal void ProcessInjected(ref PacketView packet, ImmutableArray<DatapathAction> actions)
+    {
+        _injected++;
+        Begin();
+        _injecting = true;
+        FlowKeyExtractor.Extract(ref packet, out var key);
+        foreach (ref readonly var action in actions.AsSpan())
+        {
+            Apply(action, ref packet, ref key);
+        }
+
+        _injecting = false;
+        Finish(ref packet);
+        var copies = _tableCopyCount;
+        _tableCopyCount = 0;
+        for (var index = 0; index < copies; index++)
+        {
+            ref var copy = ref _tableCopies[index];
+            FlowKeyExtractor.Extract(ref copy, out var copyKey);
+            Run(ref copy, ref copyKey);
+        }
+    }
+
+    /// <summary>Counts an injected packet that found no frame.</summary>
+    internal void CountInjectedWithoutFrame()
+    {
+        _injected++;
+        _drops[(int)DropReason.NoFrame]++;
+    }
+
+    /// <summary>Ends a batch: what is queued goes to the ports.</summary>
+    internal void Flush()
+    {
+        foreach (var queue in _ports.All)
+        {
+            if (!queue.IsEmpty)
+            {
+                Flush(queue);
+            }
+        }
+
+        _packetIns.Announce();
+    }
+
+    /// <summary>Executes one action; called by the action set, too.</summary>
+    internal void Apply(in DatapathAction action, ref PacketView packet, ref FlowKey key)
+    {
+        if (action.Kind == ActionKind.Output)
+        {
+            Output(action, ref packet, ref key);
+            return;
+        }
+
+        // The bytes change: an output that was promised the old ones gets its copy now.
+        SettlePending(ref packet);
+        var changed = false;
+        switch (action.Kind)
+        {
+            case ActionKind.SetField:
+                changed = HeaderEditor.Set(ref packet, action.Field, action.Value);
+                break;
+            case ActionKind.PopVlan:
+                changed = HeaderEditor.PopVlan(ref packet);
+                break;
+            case ActionKind.PushVlan:
+                var headroom = (int)(packet.Address & ((ulong)_umem.FrameSize - 1));
+                changed = HeaderEditor.PushVlan(ref packet, headroom, action.EtherType);
+                if (!changed)
+                {
+                    _dropReason = DropReason.NoHeadroom;
+                }
+
+                break;
+        }
+
+        if (changed)
+        {
+            _serial++;
+            FlowKeyExtractor.Extract(ref packet, out key);
+        }
+    }
+
+    private void Begin()
+    {
+        _serial++;
+        _outputs = 0;
+        _pending = null;
+        _dropReason = DropReason.NoOutput;
+        _entry = null;
+        _table = 0;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Run(ref PacketView packet, ref FlowKey key)
+    {
+        Begin();
+        if (packet.Length < 14)
+        {
+            Drop(ref packet, DropReason.Malformed);
+            return;
+        }
+
+        _actionSet.Clear();
+        var table = 0;
+        do
+        {
+            var flowTable = _tables[table];
+            flowTable.CountLookup();
+            var entry = Lookup(flowTable, ref packet, ref key);
+            if (entry is null)
+            {
+                _dropReason = DropReason.TableMiss;
+                break;
+            }
+
+            flowTable.CountMatch();
+            entry.Count(packet.Length, _now);
+            _entry = entry;
+            _table = (byte)table;
+            var instructions = entry.Instructions;
+            foreach (ref readonly var action in instructions.Apply.AsSpan())
+            {
+                Apply(action, ref packet, ref key);
+            }
+
+            if (instructions.ClearActions)
+            {
+                _actionSet.Clear();
+            }
+
+            foreach (ref readonly var action in instructions.Write.AsSpan())
+            {
+                _actionSet.Write(action);
+            }
+
+            if (instructions.MetadataMask != 0)
+            {
+                packet.Metadata = (packet.Metadata & ~instructions.MetadataMask) | (instructions.MetadataValue & instructions.MetadataMask);
+                key.Set(FlowField.Metadata, packet.Metadata);
+            }
+
+            table = instructions.GotoTable;
+        }
+        while (table > 0);
+
+        // A miss in a later table ends the packet without its action set: OpenFlow 1.3.5, 5.4, a missing table-miss entry drops it.
+        if (_dropReason != DropReason.TableMiss && !_actionSet.IsEmpty)
+        {
+            _actionSet.Execute(this, ref packet, ref key);
+        }
+
+        Finish(ref packet);
+    }
+
+    private FlowEntry? Lookup(FlowTable table, ref PacketView packet, ref FlowKey key)
+    {
+        var bound = ulong.MaxValue;
+        while (true)
+        {
+            var entry = table.Lookup(ref key, bound);
+            if (entry?.Filter is not { } filter)
+            {
+                return entry;
+            }
+
+            var context = new FilterContext
+            {
+                Packet = packet.Data, PacketEnd = packet.Data + packet.Length, Length = (ulong)packet.Length, InPort = packet.InPort,
+                TimeNanoseconds = (ulong)_now,
+                Protocol = System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(packet.EthType),
+            };
+            // SAFETY: the context is on this stack and the packet in its frame; neither moves while the filter runs.
+            if (filter.Ask(&context, _serial, _batch))
+            {
+                return entry;
+            }
+
+            bound = entry.Rank;
+        }
+    }
+
+    private void Output(in DatapathAction action, ref PacketView packet, ref FlowKey key)
+    {
+        switch (action.Port)
+        {
+            case ReservedPort.InPort:
+                Emit(_ports.Find(packet.InPort), ref packet);
+                break;
+            case ReservedPort.Controller:
+                ToController(action.MaxLength, ref packet);
+                break;
+            case ReservedPort.Flood:
+            case ReservedPort.All:
+                Flood(ref packet);
+                break;
+            case ReservedPort.Normal:
+                Normal(ref packet, ref key);
+                break;
+            case ReservedPort.Table when _injecting:
+                ToTable(ref packet);
+                break;
+            default:
+                if (action.Port == packet.InPort)
+                {
+                    _dropReason = DropReason.OutputToIngress;
+                    break;
+                }
+
+                Emit(_ports.Find(action.Port), ref packet);
+                break;
+        }
+    }
+
+    private void Flood(ref PacketView packet)
+    {
+        foreach (var queue in _ports.All)
+        {
+            if (queue.Port.Number != packet.InPort && CanSend(queue.Port))
+            {
+                Emit(queue, ref packet);
+            }
+        }
+    }
+
+    private void Normal(ref PacketView packet, ref FlowKey key)
+    {
+        const ulong groupBit = 1UL << 40;
+        var vlan = (uint)key.Get(FlowField.VlanVid) & 0xFFF;
+        var source = (ulong)key.Get(FlowField.EthSrc);
+        var destination = (ulong)key.Get(FlowField.EthDst);
+        if ((source & groupBit) == 0 && packet.InPort is > 0 and < 0xFFFFFF00)
+        {
+            _learned.Learn(source, vlan, packet.InPort, _now);
+        }
+
+        var port = (destination & groupBit) == 0 ? _learned.Find(destination, vlan, _now) : 0;
+        var queue = port == 0 ? null : _ports.Find(port);
+        if (queue is null)
+        {
+            Flood(ref packet);
+        }
+        else if (port == packet.InPort)
+        {
+            _dropReason = DropReason.OutputToIngress;
+        }
+        else
+        {
+            Emit(queue, ref packet);
+        }
+    }
+
+    private static bool CanSend(Port port) =>
+        (port.ConfigBits & (Port.ConfigDown | Port.ConfigNoForward)) == 0 && (port.StateBits & Port.StateLinkDown) == 0;
+
+    private void Emit(PortQueue? queue, ref PacketView packet)
+    {
+        if (queue is null || !CanSend(queue.Port))
+        {
+            _outputs++;
+            _drops[(int)(queue is null ? DropReason.NoSuchPort : DropReason.PortDown)]++;
+            return;
+        }
+
+        SettlePending(ref packet);
+        _outputs++;
+        _pending = queue;
+    }
+
+    private void ToController(ushort maxLength, ref PacketView packet)
+    {
+        _outputs++;
+        var ingress = _ports.Find(packet.InPort);
+        if (ingress is not null && (ingress.Port.ConfigBits & Port.ConfigNoPacketIn) != 0)
+        {
+            _drops[(int)DropReason.PacketInDisabled]++;
+            return;
+        }
+
+        var kind = _entry is { IsTableMiss: true } ? PacketInKind.NoMatch : PacketInKind.Action;
+        if (_packetIns.TryWrite(packet, Math.Min(packet.Length, maxLength), kind, _table, _entry?.Cookie ?? NoCookie))
+        {
+            _toController++;
+        }
+        else
+        {
+            _drops[(int)DropReason.ControllerQueueFull]++;
+        }
+    }
+
+    private void ToTable(ref PacketView packet)
+    {
+        _outputs++;
+        if (_tableCopyCount == MaxTableCopies || !TryCopy(packet, out var address))
+        {
+            _drops[(int)DropReason.NoFrame]++;
+            return;
+        }
+
+        _tableCopies[_tableCopyCount++] = new PacketView
+        {
+            Data = _umem.Memory + address, Address = address, Length = packet.Length, InPort = packet.InPort,
+        };
+    }
+
+    /// <summary>The pending output gets a copy, since the packet goes on.</summary>
+    private void SettlePending(ref PacketView packet)
+    {
+        if (_pending is not { } queue)
+        {
+            return;
+        }
+
+        _pending = null;
+        if (TryCopy(packet, out var address))
+        {
+            Enqueue(queue, address, packet.Length);
+        }
+        else
+        {
+            _drops[(int)DropReason.NoFrame]++;
+        }
+    }
+
+    private bool TryCopy(in PacketView packet, out ulong address)
+    {
+        if (!_umem.Frames.TryAllocate(out address))
+        {
+            return false;
+        }
+
+        // SAFETY: the packet fits its own frame behind the same offset, so it fits the new one, which has the same size.
+        address += packet.Address & ((ulong)_umem.FrameSize - 1);
+        Buffer.MemoryCopy(packet.Data, _umem.Memory + address, packet.Length, packet.Length);
+        return true;
+    }
+
+    private void Enqueue(PortQueue queue, ulong address, int length)
+    {
+        if (queue.IsFull)
+        {
+            Flush(queue);
+        }
+
+        queue.Add(address, length);
+    }
+
+    private void Finish(ref PacketView packet)
+    {
+        if (_outputs == 0)
+        {
+            Drop(ref packet, _dropReason);
+            return;
+        }
+
+        _cloned += _outputs - 1;
+        if (_pending is { } queue)
+        {
+            _pending = null;
+            Enqueue(queue, packet.Address, packet.Length);
+        }
+        else
+        {
+            _umem.Frames.Free(packet.Address);
+        }
+    }
+
+    private void Drop(ref PacketView packet, DropReason reason)
+    {
+        _drops[(int)reason]++;
+        _umem.Frames.Free(packet.Address);
+    }
+
+    private void Flush(PortQueue queue)
+    {
+        var (sent, dropped) = queue.Flush(_umem.Frames);
+        _sent += sent;
+        _drops[(int)DropReason.TransmitFull] += dropped;
+    }
+}

@@ -1,0 +1,99 @@
+using Oko.Datapath.Pipeline;
+
+namespace Oko.Datapath.Tables;
+
+/// <summary>
+/// A flow entry as the worker sees it. What identifies it never changes; instructions are replaced with one reference store;
+/// counters are written by the worker and read by the control thread.
+/// </summary>
+public sealed class FlowEntry
+{
+    private InstructionSet _instructions = InstructionSet.Empty;
+    private long _packets, _bytes, _lastUsed;
+    private long _packetsBase, _bytesBase;
+
+    /// <summary>Table the entry stands in.</summary>
+    public byte TableId { get; init; }
+
+    /// <summary>0 to 65535; the higher wins.</summary>
+    public ushort Priority { get; init; }
+
+    /// <summary>The header part of the match.</summary>
+    public FlowPattern Pattern { get; init; } = FlowPattern.CatchAll;
+
+    /// <summary>The filter that must match as well, or null.</summary>
+    public FilterSlot? Filter { get; init; }
+
+    /// <summary>What happens to matching packets.</summary>
+    public InstructionSet Instructions
+    {
+        get => Volatile.Read(ref _instructions);
+        init => _instructions = value;
+    }
+
+    /// <summary>Controller's cookie.</summary>
+    public ulong Cookie { get; set; }
+
+    /// <summary>Seconds without a packet after which the entry expires; 0 = never.</summary>
+    public ushort IdleTimeoutSeconds { get; init; }
+
+    /// <summary>Seconds after which the entry expires; 0 = never.</summary>
+    public ushort HardTimeoutSeconds { get; init; }
+
+    /// <summary>OFPFF flags.</summary>
+    public ushort Flags { get; init; }
+
+    /// <summary>When it was added, on the datapath's clock.</summary>
+    public long CreatedNanoseconds { get; init; }
+
+    /// <summary>Whatever its owner wants to keep with it.</summary>
+    public object? Tag { get; init; }
+
+    /// <summary>Packets since the entry was made or its counters were reset.</summary>
+    public ulong PacketCount => (ulong)(Volatile.Read(ref _packets) - _packetsBase);
+
+    /// <summary>Bytes since the entry was made or its counters were reset.</summary>
+    public ulong ByteCount => (ulong)(Volatile.Read(ref _bytes) - _bytesBase);
+
+    /// <summary>When a packet matched last; the time of creation before the first one.</summary>
+    public long LastUsedNanoseconds => Math.Max(Volatile.Read(ref _lastUsed), CreatedNanoseconds);
+
+    /// <summary>
+    /// Order of lookup, unique in its table: priority, then entries with a filter, then the older.
+    /// </summary>
+    internal ulong Rank { get; set; }
+
+    /// <summary>Whether the entry is the table-miss entry. Source: OpenFlow 1.3.5, 5.4 "Table-miss".</summary>
+    internal bool IsTableMiss { get; private set; }
+
+    /// <summary>Control thread: replaces what happens to matching packets, from the next packet on.</summary>
+    public void SetInstructions(InstructionSet instructions) => Volatile.Write(ref _instructions, instructions);
+
+    /// <summary>Control thread: counts from 0 again. What the worker adds meanwhile is counted.</summary>
+    public void ResetCounters()
+    {
+        _packetsBase = Volatile.Read(ref _packets);
+        _bytesBase = Volatile.Read(ref _bytes);
+    }
+
+    /// <summary>Control thread: takes over the counters of the entry that this one replaces.</summary>
+    public void TakeCountersOf(FlowEntry replaced)
+    {
+        _packetsBase = -(long)replaced.PacketCount;
+        _bytesBase = -(long)replaced.ByteCount;
+    }
+
+    /// <summary>Worker: a packet matched.</summary>
+    internal void Count(int bytes, long now)
+    {
+        _packets++;
+        _bytes += bytes;
+        _lastUsed = now;
+    }
+
+    internal void Prepare(ulong rank)
+    {
+        Rank = rank;
+        IsTableMiss = Priority == 0 && Filter is null && Pattern.IsCatchAll;
+    }
+}

@@ -1,0 +1,46 @@
+using Oko.Datapath.Packet;
+
+namespace Oko.Datapath.Tables;
+
+/// <summary>What a table has seen. Source: OpenFlow 1.3.5, 7.3.5.4 "Table Statistics".</summary>
+/// <param name="ActiveCount">Number of entries.</param>
+/// <param name="LookupCount">Packets looked up.</param>
+/// <param name="MatchedCount">Packets that hit an entry.</param>
+public readonly record struct TableStatistics(uint ActiveCount, ulong LookupCount, ulong MatchedCount);
+
+/// <summary>One flow table: entries are added and removed by the control thread, looked up by the worker.</summary>
+internal sealed class FlowTable
+{
+    private const int SequenceBits = 47;
+
+    private readonly TupleSpace _entries = new();
+    private ulong _sequence;
+    private int _count;
+    private long _lookups, _matched;
+
+    internal TableStatistics Statistics =>
+        new((uint)_count, (ulong)Volatile.Read(ref _lookups), (ulong)Volatile.Read(ref _matched));
+
+    internal void Add(FlowEntry entry)
+    {
+        // 47 bits of sequence last for four years of a million flow-mods per second.
+        var age = ((1UL << SequenceBits) - 1) - _sequence++;
+        entry.Prepare(((ulong)entry.Priority << 48) | (entry.Filter is null ? 0 : 1UL << SequenceBits) | age);
+        _entries.Add(entry);
+        _count++;
+    }
+
+    internal void Remove(FlowEntry entry)
+    {
+        _entries.Remove(entry);
+        _count--;
+    }
+
+    /// <summary>Worker: counts a lookup.</summary>
+    internal void CountLookup() => _lookups++;
+
+    /// <summary>Worker: counts a hit.</summary>
+    internal void CountMatch() => _matched++;
+
+    internal FlowEntry? Lookup(ref FlowKey key, ulong bound) => _entries.Lookup(ref key, bound);
+}

@@ -1,0 +1,277 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Oko.Bpf.Maps;
+using Oko.Datapath.AfXdp;
+using Oko.Datapath.Interop;
+using Oko.Datapath.Packet;
+using Oko.Datapath.Pipeline;
+
+namespace Oko.Datapath.Workers;
+
+// The thread that forwards. A round: take what each port received, run it, take packet-outs, run them, send what was queued.
+// It spins while there is work and for a while after; then it sleeps in poll on its ports and on an eventfd.
+//
+// Talking to it never makes it wait. A control thread leaves a request and wakes it; the worker takes requests between two
+// rounds, which is also what gives "every worker has passed a batch boundary" its meaning: _rounds is odd inside a round and
+// even outside, so that a control thread needs no answer from a worker that sleeps.
+//
+//   Synchronize: the changes were published before; a full fence; then either the worker is outside a round (and the next round
+//   starts with its own fence, thus sees them), or the control thread waits until that round is over.
+
+/// <summary>The poll-mode thread that owns ports and frames. Started and stopped by <see cref="Datapath"/>.</summary>
+internal sealed unsafe class ForwardingWorker : IDisposable
+{
+    private const int BatchSize = 64;
+    private const int IdleRoundsBeforeSleep = 2000;
+    private const int SleepMilliseconds = 100;
+
+    private readonly PacketPipeline _pipeline;
+    private readonly InjectRing _injected;
+    private readonly Umem _umem;
+    private readonly int _cpu;
+    private readonly Eventfd _wake = new();
+    private readonly Thread _thread;
+    private readonly MapReader _mapReader = MapReaders.Register();
+    private readonly FrameDescriptor* _batch = (FrameDescriptor*)NativeMemory.Alloc(BatchSize, (nuint)sizeof(FrameDescriptor));
+    private Action? _request;
+    private PollFd[] _pollFds = [];
+    private long _rounds;
+    private int _sleeping;
+    private volatile bool _stopping;
+    private bool _started;
+
+    internal ForwardingWorker(PacketPipeline pipeline, InjectRing injected, Umem umem, int cpu)
+    {
+        _pipeline = pipeline;
+        _injected = injected;
+        _umem = umem;
+        _cpu = cpu;
+        _thread = new Thread(Loop) { Name = "oko-worker", IsBackground = true, Priority = ThreadPriority.Highest };
+        RebuildPollSet();
+    }
+
+    /// <summary>Bytes that the worker thread has allocated since it started forwarding; 0 is the promise.</summary>
+    internal long AllocatedBytes { get; private set; }
+
+    internal bool IsRunning => _started && _thread.IsAlive;
+
+    internal void Start()
+    {
+        _started = true;
+        _thread.Start();
+    }
+
+    internal void Stop()
+    {
+        _stopping = true;
+        Wake();
+        if (_started)
+        {
+            _thread.Join();
+        }
+    }
+
+    /// <summary>Wakes the worker if it sleeps.</summary>
+    internal void Wake()
+    {
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _sleeping) != 0)
+        {
+            _wake.Signal();
+        }
+    }
+
+    /// <summary>Returns when the worker has passed a batch boundary since the call.</summary>
+    internal void Synchronize()
+    {
+        Interlocked.MemoryBarrier();
+        var round = Volatile.Read(ref _rounds);
+        if ((round & 1) == 0)
+        {
+            return;
+        }
+
+        var spin = new SpinWait();
+        while (Volatile.Read(ref _rounds) == round)
+        {
+            spin.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
+    /// <summary>Runs something on the worker between two rounds and returns when it is done; inline when the worker does not run.</summary>
+    internal void Execute(Action action)
+    {
+        if (!IsRunning)
+        {
+            action();
+            RebuildPollSet();
+            return;
+        }
+
+        using var done = new ManualResetEventSlim();
+        Exception? failure = null;
+        var request = () =>
+        {
+            try
+            {
+                action();
+            }
+            catch (Exception problem)
+            {
+                failure = problem;
+            }
+            finally
+            {
+                done.Set();
+            }
+        };
+        Volatile.Write(ref _request, request);
+        Wake();
+        done.Wait();
+        if (failure is not null)
+        {
+            throw new InvalidOperationException(failure.Message, failure);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Loop()
+    {
+        if (_cpu >= 0)
+        {
+            _ = Sched.PinCurrentThread(_cpu);
+        }
+
+        var idle = 0;
+        var baseline = GC.GetAllocatedBytesForCurrentThread();
+        while (!_stopping)
+        {
+            if (Volatile.Read(ref _request) is { } request)
+            {
+                // Control work may allocate; it is not the forwarding path's.
+                var before = GC.GetAllocatedBytesForCurrentThread();
+                request();
+                _request = null;
+                RebuildPollSet();
+                baseline += GC.GetAllocatedBytesForCurrentThread() - before;
+            }
+
+            Interlocked.Increment(ref _rounds);
+            var work = Round();
+            Volatile.Write(ref _rounds, _rounds + 1);
+            if (work != 0)
+            {
+                idle = 0;
+            }
+            else if (++idle > IdleRoundsBeforeSleep)
+            {
+                AllocatedBytes = GC.GetAllocatedBytesForCurrentThread() - baseline;
+                Sleep();
+                idle = 0;
+            }
+        }
+
+        AllocatedBytes = GC.GetAllocatedBytesForCurrentThread() - baseline;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private int Round()
+    {
+        var work = 0;
+        var begun = false;
+        foreach (var queue in _pipeline.Ports.All)
+        {
+            queue.Port.Reap();
+            var count = queue.Port.Receive(_batch, BatchSize);
+            if (count == 0)
+            {
+                continue;
+            }
+
+            if (!begun)
+            {
+                Begin();
+                begun = true;
+            }
+
+            _pipeline.ProcessReceived(queue.Port, _batch, count);
+            work += count;
+        }
+
+        for (var budget = BatchSize; budget > 0 && _injected.TryRead() is { } request; budget--)
+        {
+            if (!begun)
+            {
+                Begin();
+                begun = true;
+            }
+
+            Inject(request);
+            work++;
+        }
+
+        if (begun)
+        {
+            _pipeline.Flush();
+            _mapReader.Exit();
+        }
+
+        return work;
+    }
+
+    private void Begin()
+    {
+        _mapReader.Enter();
+        _pipeline.BeginBatch(Stopwatch.GetTimestamp());
+    }
+
+    private void Inject(InjectRequest request)
+    {
+        if (!_umem.Frames.TryAllocate(out var address))
+        {
+            _pipeline.CountInjectedWithoutFrame();
+            return;
+        }
+
+        address += Umem.Headroom;
+        // SAFETY: Datapath.TryInject refuses frames that are larger than a UMEM frame behind its headroom.
+        request.Frame.CopyTo(new Span<byte>(_umem.Memory + address, request.Frame.Length));
+        var packet = new PacketView { Data = _umem.Memory + address, Address = address, Length = request.Frame.Length, InPort = request.InPort };
+        _pipeline.ProcessInjected(ref packet, request.Actions);
+    }
+
+    private void Sleep()
+    {
+        Volatile.Write(ref _sleeping, 1);
+        Interlocked.MemoryBarrier();
+        if (!_stopping && Volatile.Read(ref _request) is null && _injected.IsEmpty)
+        {
+            fixed (PollFd* fds = _pollFds)
+            {
+                _ = Poll.Wait(fds, (nuint)_pollFds.Length, SleepMilliseconds);
+            }
+        }
+
+        Volatile.Write(ref _sleeping, 0);
+        _wake.Clear();
+    }
+
+    private void RebuildPollSet()
+    {
+        _pollFds =
+        [
+            new PollFd { Fd = _wake.Fd, Events = Poll.In },
+            .. _pipeline.Ports.All.Where(queue => queue.Port.PollHandle >= 0)
+                .Select(queue => new PollFd { Fd = queue.Port.PollHandle, Events = Poll.In }),
+        ];
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        _mapReader.Dispose();
+        _wake.Dispose();
+        NativeMemory.Free(_batch);
+    }
+}
