@@ -151,8 +151,8 @@ internal sealed unsafe class ForwardingWorker : IDisposable
             {
                 // Control work may allocate; it is not the forwarding path's.
                 var before = GC.GetAllocatedBytesForCurrentThread();
-                request();
                 _request = null;
+                request();
                 RebuildPollSet();
                 baseline += GC.GetAllocatedBytesForCurrentThread() - before;
             }
