@@ -103,8 +103,9 @@ public sealed unsafe class HashMap : BpfMap
 
     private static Shape ShapeOf(MapSpec spec)
     {
-        uint words = BitOperations.RoundUpToPowerOf2(Math.Max(8, checked(2 * spec.MaxEntries)));
-        long entries = 1L + spec.MaxEntries + QuarantineEntries(spec.MaxEntries);
+        uint slack = QuarantineEntries(spec.MaxEntries);
+        uint words = BitOperations.RoundUpToPowerOf2(2 * (spec.MaxEntries + slack));
+        long entries = 1L + spec.MaxEntries + slack;
         return new Shape(words, entries, MapMemory.Align8(spec.KeySize) + MapMemory.Align8(spec.ValueSize));
     }
 

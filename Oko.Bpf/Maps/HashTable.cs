@@ -21,10 +21,11 @@ namespace Oko.Bpf.Maps;
 //   3. A removed entry is not used for another key before all programs that were running are over (MapReaders). Until then
 //      it waits in quarantine, first in first out. So a program may write to a dead value, never into another key's. The
 //      slack bounds how many entries can wait while the map is full; is it used up, an insert says -EBUSY.
-//   4. There are always empty words, for they end the walk. When three quarters are in use the words are copied, without
-//      the tombstones, to the second index, and the pointer is published. The old index becomes the spare one after the
-//      same quarantine. This is the only operation whose cost is not constant; since words behind which nothing lies are
-//      cleared at once, it is rare (see HashMapTests).
+//   4. There are always empty words, for they end the walk. When three quarters are in use, the words, but not the tombstones,
+//      are copied to the second index, a few with every update (Tidy), so that no single operation takes long. Until the copy
+//      is complete lookups use the old index; changes behind the point of copying go to both. Then the pointer is published, and
+//      the old index becomes the spare one after the same quarantine. Words behind which nothing lies are cleared at once, so
+//      this is not needed often.
 //
 // Values are changed in place, one aligned word at a time. A reader can see some words old and some new; a counter shared
 // by several threads needs atomic instructions, as in the kernel.
@@ -41,6 +42,10 @@ internal static unsafe class HashTable
 
     /// <summary>Link of an entry that is in the map.</summary>
     public const uint InUse = uint.MaxValue;
+
+    // Work per update while the index is tidied. Tidying starts with an eighth of all words to spare, and ends after a thirtieth.
+    private const uint WordsClearedPerUpdate = 512;
+    private const uint WordsCopiedPerUpdate = 32;
 
     private const uint HashMark = 0x8000_0000;
     private const uint NoPlace = uint.MaxValue;
@@ -197,7 +202,12 @@ internal static unsafe class HashTable
                 continue;
             }
 
-            Unlink(map, index, slot);
+            map->UsedIndexWords -= Unlink(index, mask, slot);
+            if (map->IsTidying && slot < map->SpareCopied)
+            {
+                RemoveFromSpare(map, word);
+            }
+
             map->Count--;
             Quarantine(map, (uint)word);
             return MapErrno.None;
@@ -240,6 +250,11 @@ internal static unsafe class HashTable
 
     private static long UpdateLocked(MapHeader* map, uint hash, byte* key, byte* value, ulong flags)
     {
+        if (map->UsedIndexWords >= TidyLimit(map) || map->IsTidying)
+        {
+            Tidy(map);
+        }
+
         ulong* index = map->Index;
         uint mask = map->IndexMask;
         uint place = NoPlace;
@@ -273,13 +288,11 @@ internal static unsafe class HashTable
             return MapErrno.Full;
         }
 
-        if (place == NoPlace)
+        // Rule 4: the last eighth stays empty. It comes to that only when the spare index is still in quarantine.
+        uint words = mask + 1;
+        if (place == NoPlace && map->UsedIndexWords >= words - (words / 8))
         {
-            place = TakeEmptyWord(map, hash, slot);
-            if (place == NoPlace)
-            {
-                return MapErrno.Busy;
-            }
+            return MapErrno.Busy;
         }
 
         uint entry = Allocate(map);
@@ -293,81 +306,119 @@ internal static unsafe class HashTable
         MapMemory.Copy(memory + map->ValueOffset, value, map->ValueSize);
         map->Links[entry] = InUse;
         map->Count++;
-        map->UsedIndexWords += map->Index[place] == 0 ? 1u : 0u;
-        Volatile.Write(ref map->Index[place], ((ulong)hash << 32) | entry);
+        ulong published = ((ulong)hash << 32) | entry;
+        if (place == NoPlace)
+        {
+            place = slot;
+            map->UsedIndexWords++;
+        }
+
+        Volatile.Write(ref index[place], published);
+        if (map->IsTidying && place < map->SpareCopied)
+        {
+            AddToSpare(map, published);
+        }
+
         return MapErrno.None;
     }
 
-    // An empty word may be used up if enough others remain; else the tombstones go first.
-    private static uint TakeEmptyWord(MapHeader* map, uint hash, uint emptySlot)
+    private static uint TidyLimit(MapHeader* map) => map->IndexMask - (map->IndexMask / 4);
+
+    // One step of copying the index without its tombstones. A step is a few hundred nanoseconds, whatever the map's size.
+    private static void Tidy(MapHeader* map)
     {
         uint words = map->IndexMask + 1;
-        if (map->UsedIndexWords < words - (words / 4))
+        if (!map->IsTidying)
         {
-            return emptySlot;
-        }
-
-        if (map->SpareStamp >= MapReaders.QuietBefore())
-        {
-            return map->UsedIndexWords < words - (words / 8) ? emptySlot : NoPlace;
-        }
-
-        RebuildIndex(map);
-        uint slot = hash & map->IndexMask;
-        while (map->Index[slot] != 0)
-        {
-            slot = (slot + 1) & map->IndexMask;
-        }
-
-        return slot;
-    }
-
-    private static void RebuildIndex(MapHeader* map)
-    {
-        ulong* old = map->Index;
-        ulong* fresh = map->SpareIndex;
-        uint mask = map->IndexMask;
-        new Span<ulong>(fresh, checked((int)mask + 1)).Clear();
-        for (uint from = 0; from <= mask; from++)
-        {
-            ulong word = old[from];
-            if (word <= Tombstone)
+            if (map->SpareStamp >= MapReaders.QuietBefore())
             {
-                continue;
+                return;
             }
 
-            uint slot = (uint)(word >> 32) & mask;
-            while (fresh[slot] != 0)
-            {
-                slot = (slot + 1) & mask;
-            }
-
-            fresh[slot] = word;
+            map->IsTidying = true;
+            map->SpareCleared = 0;
+            map->SpareCopied = 0;
+            map->SpareUsed = 0;
         }
 
-        Volatile.Write(ref *(nuint*)&map->Index, (nuint)fresh);
-        map->SpareIndex = old;
-        map->SpareStamp = MapReaders.Retire();
-        map->UsedIndexWords = map->Count;
-    }
-
-    private static void Unlink(MapHeader* map, ulong* index, uint slot)
-    {
-        uint mask = map->IndexMask;
-        if (index[(slot + 1) & mask] != 0)
+        uint cleared = Math.Min(WordsClearedPerUpdate, words - map->SpareCleared);
+        new Span<ulong>(map->SpareIndex + map->SpareCleared, (int)cleared).Clear();
+        map->SpareCleared += cleared;
+        if (map->SpareCleared < words)
         {
-            Volatile.Write(ref index[slot], Tombstone);
             return;
         }
 
+        uint end = Math.Min(words, map->SpareCopied + WordsCopiedPerUpdate);
+        for (; map->SpareCopied < end; map->SpareCopied++)
+        {
+            ulong word = map->Index[map->SpareCopied];
+            if (word > Tombstone)
+            {
+                AddToSpare(map, word);
+            }
+        }
+
+        if (map->SpareCopied == words)
+        {
+            PublishSpare(map);
+        }
+    }
+
+    private static void PublishSpare(MapHeader* map)
+    {
+        ulong* old = map->Index;
+        Volatile.Write(ref *(nuint*)&map->Index, (nuint)map->SpareIndex);
+        map->SpareIndex = old;
+        map->SpareStamp = MapReaders.Retire();
+        map->UsedIndexWords = map->SpareUsed;
+        map->IsTidying = false;
+    }
+
+    private static void AddToSpare(MapHeader* map, ulong word)
+    {
+        uint mask = map->IndexMask;
+        uint slot = (uint)(word >> 32) & mask;
+        while (map->SpareIndex[slot] > Tombstone)
+        {
+            slot = (slot + 1) & mask;
+        }
+
+        map->SpareUsed += map->SpareIndex[slot] == 0 ? 1u : 0u;
+        map->SpareIndex[slot] = word;
+    }
+
+    private static void RemoveFromSpare(MapHeader* map, ulong word)
+    {
+        uint mask = map->IndexMask;
+        uint slot = (uint)(word >> 32) & mask;
+        while (map->SpareIndex[slot] != word)
+        {
+            slot = (slot + 1) & mask;
+        }
+
+        map->SpareUsed -= Unlink(map->SpareIndex, mask, slot);
+    }
+
+    // Removes a word; returns how many words are empty now that were not before.
+    private static uint Unlink(ulong* index, uint mask, uint slot)
+    {
+        if (index[(slot + 1) & mask] != 0)
+        {
+            Volatile.Write(ref index[slot], Tombstone);
+            return 0;
+        }
+
         // Rule 2: nothing lies behind an empty word, so this one and the tombstones before it may be empty as well.
+        uint emptied = 0;
         do
         {
             Volatile.Write(ref index[slot], 0);
-            map->UsedIndexWords--;
+            emptied++;
             slot = (slot - 1) & mask;
         }
         while (index[slot] == Tombstone);
+        return emptied;
     }
 
     private static uint Allocate(MapHeader* map)

@@ -6,13 +6,13 @@ namespace Oko.Bpf.Maps;
 
 /// <summary>The head of a map's unmanaged memory; its address is the map's handle, the value a program holds for the map.
 /// Owned by one <see cref="BpfMap"/>; programs of any thread read the first cache line.</summary>
-/// <remarks>128 bytes, aligned to 64. The first line changes never, except <see cref="Index"/>, so that lookups of several
-/// workers share it. The second line belongs to whoever holds <see cref="Lock"/>.</remarks>
+/// <remarks>At most 192 bytes, aligned to 64. The first line changes never, except <see cref="Index"/>, so that lookups of several
+/// workers share it. The rest belongs to whoever holds <see cref="Lock"/>.</remarks>
 [StructLayout(LayoutKind.Sequential)]
 public unsafe struct MapHeader
 {
     /// <summary>Bytes reserved for the header.</summary>
-    public const int SizeBytes = 128;
+    public const int SizeBytes = 192;
 
     /// <summary>A <see cref="MapType"/>.</summary>
     internal MapType Type;
@@ -82,6 +82,18 @@ public unsafe struct MapHeader
 
     /// <summary>The second index, empty until the next rebuild.</summary>
     internal ulong* SpareIndex;
+
+    /// <summary>Words of the spare index that are zeroed, while the index is tidied.</summary>
+    internal uint SpareCleared;
+
+    /// <summary>Words of the index that are copied to the spare one, while the index is tidied.</summary>
+    internal uint SpareCopied;
+
+    /// <summary>Words of the spare index that are not empty, while the index is tidied.</summary>
+    internal uint SpareUsed;
+
+    /// <summary>The index is being copied to the spare one without its tombstones.</summary>
+    internal bool IsTidying;
 
     /// <summary>Epoch in which <see cref="SpareIndex"/> was replaced; 0 = never used.</summary>
     internal ulong SpareStamp;

@@ -75,9 +75,9 @@ public sealed class BpfMapTests
     [Test]
     public void MapMemoryBytes_CountsEverything()
     {
-        BpfMap.MapMemoryBytes(Array3).Should().Be(128 + (3 * 8));
+        BpfMap.MapMemoryBytes(Array3).Should().Be(192 + (3 * 8));
         BpfMap.MapMemoryBytes(new MapSpec("h", MapType.Hash, 4, 4, 1000, 0))
-            .Should().Be(128 + (2 * 2048 * 8) + ((1 + 1000 + 256) * (16 + 12)));
+            .Should().Be(192 + (2 * 4096 * 8) + ((1 + 1000 + 256) * (16 + 12)));
     }
 
     [Test]

@@ -109,6 +109,53 @@ public sealed unsafe class HashMapTests
     }
 
     [Test]
+    public void Churn_UntilTheIndexIsTidied_LosesNoKeyAndHidesNone()
+    {
+        const uint capacity = 245_760; // As many as fit in an index of 2^19 words: the fullest a map can be.
+        const uint stable = 1000;
+        using BpfMap map = Small(capacity);
+        var header = (MapHeader*)map.Handle;
+        ulong* index = header->Index;
+        var random = new Random(11);
+        var keys = new uint[capacity];
+        for (uint i = 0; i < capacity; i++)
+        {
+            keys[i] = i;
+            Insert(header, i);
+        }
+
+        using var stop = new CancellationTokenSource();
+        Task<int> reader = Task.Run(() => CountMisses((MapHeader*)map.Handle, stable, stop.Token));
+        int tidied = 0;
+        uint next = capacity;
+        for (; tidied < 2 && next < 20 * capacity; next++)
+        {
+            int victim = random.Next((int)stable, (int)capacity);
+            uint key = keys[victim];
+            HashTable.Delete(header, (byte*)&key).Should().Be(0);
+            keys[victim] = next;
+            Insert(header, next);
+            tidied += header->Index == index ? 0 : 1;
+            index = header->Index;
+        }
+
+        stop.Cancel();
+        reader.Result.Should().Be(0);
+        tidied.Should().Be(2, "else this test tests nothing");
+        map.Count.Should().Be((int)capacity);
+        var present = new HashSet<uint>(keys);
+        long wrong = 0;
+        for (uint key = 0; key < next; key++)
+        {
+            byte* value = HashTable.Lookup4(header, (byte*)&key);
+            bool right = present.Contains(key) ? value != null && *(long*)value == key : value == null;
+            wrong += right ? 0 : 1;
+        }
+
+        wrong.Should().Be(0, "keys that stay are found, deleted ones are not");
+    }
+
+    [Test]
     public void Delete_WhileAProgramRuns_EntryIsNotGivenToAnotherKey()
     {
         using BpfMap map = Small(capacity: 1);
@@ -237,6 +284,31 @@ public sealed unsafe class HashMapTests
         using BpfMap second = Small();
 
         (((MapHeader*)first.Handle)->Seed0 == ((MapHeader*)second.Handle)->Seed0).Should().BeFalse();
+    }
+
+    private static void Insert(MapHeader* map, uint key)
+    {
+        long value = key;
+        HashTable.Update(map, (byte*)&key, (byte*)&value, MapUpdateFlags.NoExist).Should().Be(0);
+    }
+
+    private static int CountMisses(MapHeader* map, uint keys, CancellationToken stop)
+    {
+        using MapReader reader = MapReaders.Register();
+        int misses = 0;
+        while (!stop.IsCancellationRequested)
+        {
+            reader.Enter();
+            for (uint key = 0; key < keys; key++)
+            {
+                byte* value = HashTable.Lookup4(map, (byte*)&key);
+                misses += value != null && *(long*)value == key ? 0 : 1;
+            }
+
+            reader.Exit();
+        }
+
+        return misses;
     }
 
     private static BpfMap Small(uint capacity = 16) => BpfMap.Create(new MapSpec("m", MapType.Hash, 4, 8, capacity, 0));
