@@ -62,7 +62,8 @@ public sealed unsafe class InterpreterTests
         "slot 2: atomic operation on 4 bytes at stack offset -7")]
     [TestCase("mov %r2, %r10\ncall 1\nexit", ExecutionStatus.InvalidMap, null)]
     [TestCase("ldmap %r1, 0\nmov %r2, %r10\ncall 1\nexit", ExecutionStatus.MemoryViolation, null)]
-    [TestCase("stw [%r10-4], 1\nldmap %r1, 0\nmov %r2, %r10\nadd %r2, -4\ncall 1\nstb [%r0], 1\nexit", ExecutionStatus.MemoryViolation, null)]
+    [TestCase("stw [%r10-4], 1\nldmap %r1, 0\nmov %r2, %r10\nadd %r2, -4\ncall 1\nstb [%r0], 1\nexit",
+        ExecutionStatus.MemoryViolation, null)]
     [TestCase("stw [%r10-4], 1\nldmap %r1, 0\nmov %r2, %r10\nadd %r2, -4\ncall 1\nldxdw %r0, [%r0+1]\nexit",
         ExecutionStatus.MemoryViolation, null)]
     public void RunChecked_ForbiddenAccess_IsReported(string source, ExecutionStatus expected, string? text)
