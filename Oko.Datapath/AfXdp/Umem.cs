@@ -25,7 +25,7 @@ namespace Oko.Datapath.AfXdp;
 /// at <see cref="Headroom"/> bytes after the chunk's start, which leaves room to push tags in front.</para>
 /// <para>Source: Linux kernel documentation, "AF_XDP", section "UMEM".</para>
 /// </remarks>
-public sealed unsafe class Umem : IDisposable
+public sealed unsafe partial class Umem : IDisposable
 {
     /// <summary>
     /// Bytes between the start of a chunk and a received packet: <c>XDP_PACKET_HEADROOM</c>. Also the start of the

@@ -1,0 +1,147 @@
+using System.Runtime.InteropServices;
+using Oko.Datapath.Interop;
+using Oko.Datapath.Ports;
+
+namespace Oko.Datapath.AfXdp;
+
+/// <summary>
+/// What a port holds of the kernel: a socket per queue, the redirect program and its link, promiscuous mode. Opened and
+/// closed by the control thread, in an order in which each step finds what it needs.
+/// </summary>
+/// <remarks>
+/// Sockets come first and go into the map, then the program is attached: from its first packet on it finds
+/// them. Errors become texts for people here, since only here it is known what was tried on which interface.
+/// </remarks>
+internal sealed unsafe class AfXdpResources : IDisposable
+{
+    private const int EthernetHeaderSize = 14, VlanTagSize = 4;
+
+    private RedirectProgram? _program;
+    private int _promiscuous = -1;
+
+    private AfXdpResources(LinkInfo link, string driver)
+    {
+        Link = link;
+        Driver = driver;
+    }
+
+    /// <summary>The interface as it was when opened.</summary>
+    internal LinkInfo Link { get; }
+
+    /// <summary>Its driver; empty if unknown.</summary>
+    internal string Driver { get; }
+
+    /// <summary>One per RX queue, by number.</summary>
+    internal List<XdpSocket> Sockets { get; } = [];
+
+    /// <summary>The program on the device.</summary>
+    internal XdpAttachment? Attachment { get; private set; }
+
+    /// <summary>Opens all of it.</summary>
+    /// <exception cref="PortOpenException">Something is in the way; nothing is left open.</exception>
+    internal static AfXdpResources Open(string name, Umem umem, AfXdpOptions options)
+    {
+        var link = LinkWatcher.Find(name) ?? throw new PortOpenException(name,
+            $"interface {name} does not exist in this network namespace; `ip link` lists those that do");
+        var largest = umem.MaxPacketSize - EthernetHeaderSize - VlanTagSize;
+        if (link.Mtu > largest)
+        {
+            throw new PortOpenException(name,
+                $"interface {name} has MTU {link.Mtu}, but frames of {umem.FrameSize} bytes hold at most {largest}; " +
+                $"lower it with `ip link set {name} mtu {Math.Min(largest, 1500)}`" +
+                (umem.FrameSize < 4096 ? " or use frames of 4096 bytes" : string.Empty));
+        }
+
+        var resources = new AfXdpResources(link, Ethtool.ReadDriver(name));
+        try
+        {
+            resources.OpenAll(umem, options);
+            return resources;
+        }
+        catch (XdpSystemCallException exception)
+        {
+            resources.Dispose();
+            throw new PortOpenException(name, Explain(link, exception));
+        }
+        catch
+        {
+            resources.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Attachment?.Dispose();
+        _program?.Dispose();
+        foreach (var socket in Sockets)
+        {
+            socket.Dispose();
+        }
+
+        if (_promiscuous >= 0)
+        {
+            _ = Socket.Close(_promiscuous);
+            _promiscuous = -1;
+        }
+    }
+
+    private void OpenAll(Umem umem, AfXdpOptions options)
+    {
+        var queues = Ethtool.ReadReceiveQueues(Link.Name);
+        _program = new RedirectProgram(queues);
+        for (var queue = 0; queue < queues; queue++)
+        {
+            var socket = XdpSocket.Open(umem, Link, Driver, queue, options);
+            Sockets.Add(socket);
+            _program.SetSocket(socket);
+        }
+
+        Attachment = XdpAttachment.Attach(_program, Link, options.Mode);
+        BecomePromiscuous();
+    }
+
+    /// <summary>A switch takes frames for any address. Bound to a descriptor, so it ends with the process.</summary>
+    private void BecomePromiscuous()
+    {
+        _promiscuous = XdpSystemCallException.Check(
+            Socket.Open(Socket.FamilyPacket, Socket.TypeRaw | Socket.CloseOnExec, 0), "socket(AF_PACKET)");
+        var membership = new Socket.PacketMembership
+        {
+            InterfaceIndex = (int)Link.Index,
+            Type = Socket.PacketMembership.Promiscuous,
+        };
+        // SAFETY: the kernel copies the structure, whose size is given.
+        _ = XdpSystemCallException.Check(
+            Socket.SetOption(_promiscuous, Socket.LevelPacket, Socket.OptionPacketAddMembership, &membership, (uint)sizeof(Socket.PacketMembership)),
+            "PACKET_ADD_MEMBERSHIP");
+    }
+
+    private static string Explain(LinkInfo link, XdpSystemCallException exception)
+    {
+        var what = $"interface {link.Name} cannot be opened: {exception.Message}";
+        return exception.Error switch
+        {
+            Errno.Busy or Errno.Exists => what + ExplainBusy(link),
+            Errno.OperationNotPermitted or Errno.AccessDenied =>
+                what + "; AF_XDP needs root, or the capabilities NET_ADMIN, NET_RAW, BPF and IPC_LOCK",
+            Errno.NoAddressFamily => what + "; this kernel is built without AF_XDP (CONFIG_XDP_SOCKETS)",
+            Errno.NoBufferSpace => what + "; the packet memory exceeds the limit of locked memory (`ulimit -l`, LimitMEMLOCK= of systemd)",
+            Errno.NetworkDown => what + $"; set it up with `ip link set {link.Name} up`",
+            Errno.OutOfRange => what + $"; its MTU {link.Mtu} is too large for XDP, lower it with `ip link set {link.Name} mtu 1500`",
+            Errno.NotSupported => what + "; the driver lacks this mode, leave the choice to the switch",
+            Errno.NoDevice => what + "; it was removed meanwhile",
+            _ => what,
+        };
+    }
+
+    private static string ExplainBusy(LinkInfo link)
+    {
+        var program = LinkWatcher.Find(link.Name)?.XdpProgramId ?? 0;
+        return program == 0
+            ? "; another process has an AF_XDP socket on it (`ss --xdp -p` shows which): end that process"
+            : $"; XDP program {program} is attached to it (`bpftool prog show id {program}` tells whose): end its owner, " +
+              $"or take it off with `ip link set {link.Name} xdp off`";
+    }
+}

@@ -1,0 +1,362 @@
+using System.Runtime.CompilerServices;
+using Oko.Datapath.AfXdp;
+using Oko.Datapath.Interop;
+
+namespace Oko.Datapath.Ports;
+
+/// <summary>
+/// A network interface of the host as a port, by AF_XDP. Opened and disposed by the control thread, used by one worker in
+/// between; <see cref="ApplyLink"/> may be called by any thread.
+/// </summary>
+/// <remarks>
+/// <para>One socket per RX queue; <see cref="Receive"/> asks them in turn. All packets leave by the TX ring of queue 0,
+/// which keeps their order.</para>
+/// <para>Everything the port sets up hangs on file descriptors (sockets, BPF link, promiscuous mode), so the
+/// kernel removes it when the process dies, however it dies.</para>
+/// <para>A port whose device goes away stays usable: it receives and accepts nothing and says LINK_DOWN, until
+/// the owner removes it.</para>
+/// </remarks>
+public sealed unsafe class AfXdpPort : Port
+{
+    private const int DownByDevice = 1, DownByLink = 2;
+    private const int CheckIntervalMilliseconds = 250;
+
+    /// <summary>How long a device in zero-copy mode may write into chunks of a closed socket, with a wide margin.</summary>
+    private const int ZeroCopyQuarantineMilliseconds = 2000;
+
+    private readonly Umem _umem;
+    private readonly AfXdpResources _resources;
+    private readonly XdpSocket[] _sockets;
+    private readonly XdpSocket _out;
+    private readonly int _chunkShift;
+    private readonly int[] _fillTargets;
+
+    /// <summary>Per chunk: 1 while it is in the kernel's hands through this port, so that none is lost when it closes.</summary>
+    private readonly byte[] _held;
+
+    private int _downReasons;
+    private int _nextQueue;
+    private long _nextCheck;
+    private bool _isGone;
+    private bool _isDisposed;
+
+    private AfXdpPort(AfXdpResources resources, uint number, Umem umem, int ringSize)
+        : base(number, resources.Link.Name, resources.Link.HardwareAddress)
+    {
+        _umem = umem;
+        _resources = resources;
+        _sockets = [.. resources.Sockets];
+        _out = _sockets[0];
+        _chunkShift = System.Numerics.BitOperations.Log2((uint)umem.FrameSize);
+        _held = GC.AllocateArray<byte>(umem.FrameCount, pinned: true);
+        _fillTargets = [.. _sockets.Select(_ => umem.ReserveFill(ringSize))];
+        CurrentSpeedKbps = Ethtool.ReadSpeedKbps(resources.Link.Name);
+        ApplyLink(resources.Link);
+    }
+
+    /// <inheritdoc/>
+    public override uint CurrentSpeedKbps { get; }
+
+    /// <summary>Interface index: tells a device from its successor of the same name.</summary>
+    public uint InterfaceIndex => _resources.Link.Index;
+
+    /// <summary>Number of RX queues, each with a socket.</summary>
+    public int QueueCount => _sockets.Length;
+
+    /// <summary>Whether the XDP program runs in the driver.</summary>
+    public bool IsNative => _resources.Attachment!.IsNative;
+
+    /// <summary>Whether device and switch share the packet memory without copying.</summary>
+    public bool IsZeroCopy { get; private init; }
+
+    /// <inheritdoc/>
+    public override string ModeText =>
+        $"AF_XDP {(IsNative ? "native" : "generic")} {(IsZeroCopy ? "zero-copy" : "copy")}, transmit by sendto";
+
+    /// <inheritdoc/>
+    /// <remarks>Virtual devices hand over what a local stack left to checksum offload; hardware completes it.</remarks>
+    public override bool MayCarryPartialChecksums => _resources.Link.Kind.Length > 0 || _resources.Driver == "virtio_net";
+
+    /// <inheritdoc/>
+    public override int PollHandle => Volatile.Read(ref _isGone) || _sockets.Length != 1 ? -1 : _out.Handle;
+
+    /// <summary>What the kernel counts for this port's sockets, read now. Any thread, until the port is disposed.</summary>
+    public XdpStatistics ReadStatistics()
+    {
+        var sum = default(XdpStatistics);
+        foreach (var socket in _sockets)
+        {
+            sum += socket.ReadStatistics();
+        }
+
+        return sum;
+    }
+
+    /// <summary>Opens an interface as a port. Packets arrive once a worker calls <see cref="Reap"/>.</summary>
+    /// <param name="interfaceName">A name of the calling thread's network namespace.</param>
+    /// <param name="number">OpenFlow port number.</param>
+    /// <param name="umem">Memory of the worker that will own the port.</param>
+    /// <param name="options">How; the defaults suit all devices.</param>
+    /// <exception cref="PortOpenException">
+    /// Unknown interface, used by another XDP program or socket, MTU too large for the frames, missing privilege, or a kernel
+    /// without AF_XDP. The text says which, and what to do.
+    /// </exception>
+    public static AfXdpPort Open(string interfaceName, uint number, Umem umem, AfXdpOptions options)
+    {
+        var resources = AfXdpResources.Open(interfaceName, umem, options);
+        return new AfXdpPort(resources, number, umem, options.RingSize) { IsZeroCopy = resources.Sockets.Exists(socket => socket.IsZeroCopy) };
+    }
+
+    /// <summary>Takes over the state of the link, as a <see cref="LinkWatcher"/> reports it.</summary>
+    /// <param name="link">The link; ignored unless it has the index of this port's device.</param>
+    /// <returns>True when <see cref="Port.StateBits"/> changed.</returns>
+    public bool ApplyLink(LinkInfo link) => link.Index == InterfaceIndex && SetDown(DownByLink, !link.IsRunning);
+
+    /// <summary>The device was removed: the port stays down for good. Any thread.</summary>
+    /// <returns>True when <see cref="Port.StateBits"/> changed.</returns>
+    public bool ApplyRemoval()
+    {
+        Volatile.Write(ref _isGone, true);
+        return SetDown(DownByDevice, true);
+    }
+
+    // --- The worker's part ------------------------------------------------------------------------------------------
+
+    /// <inheritdoc/>
+    public override int Receive(FrameDescriptor* batch, int capacity)
+    {
+        var received = 0;
+        var queue = _nextQueue;
+        for (var asked = 0; asked < _sockets.Length && received < capacity; asked++)
+        {
+            received += ReceiveFrom(ref _sockets[queue].Receive, batch + received, (uint)(capacity - received));
+            queue = queue + 1 == _sockets.Length ? 0 : queue + 1;
+        }
+
+        // The queue that came first goes last in the next round, so that a busy one cannot starve the others.
+        _nextQueue = _nextQueue + 1 >= _sockets.Length ? 0 : _nextQueue + 1;
+        return received;
+    }
+
+    /// <inheritdoc/>
+    public override int Transmit(FrameDescriptor* batch, int count)
+    {
+        if ((_downReasons & DownByDevice) != 0)
+        {
+            return 0;
+        }
+
+        ref var ring = ref _out.Transmit;
+        var accepted = ring.Reserve((uint)count);
+        if (accepted < (uint)count)
+        {
+            // Full: send what is there, then offer the room that this made.
+            Flush();
+            accepted = ring.Reserve((uint)count);
+        }
+
+        for (var n = 0u; n < accepted; n++)
+        {
+            var descriptor = batch[n];
+            descriptor.Options = 0;
+            Hold(descriptor.Address);
+            ring.WriteDescriptor(n, descriptor);
+        }
+
+        if (accepted > 0)
+        {
+            ring.Submit(accepted);
+            Flush();
+        }
+
+        return (int)accepted;
+    }
+
+    /// <inheritdoc/>
+    public override void Reap()
+    {
+        _umem.CollectReturned();
+        TakeCompletions();
+        for (var index = 0; index < _sockets.Length; index++)
+        {
+            Refill(_sockets[index], _fillTargets[index]);
+        }
+
+        var now = Environment.TickCount64;
+        if (now >= _nextCheck)
+        {
+            _nextCheck = now + CheckIntervalMilliseconds;
+            CheckDevice();
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
+        Volatile.Write(ref _isGone, true);
+        _resources.Dispose();
+        foreach (var granted in _fillTargets)
+        {
+            _umem.ReleaseFill(granted);
+        }
+
+        // No socket is left, so nobody else holds these chunks: neither the rings nor the kernel's own lists.
+        var addresses = new List<ulong>();
+        for (var chunk = 0; chunk < _held.Length; chunk++)
+        {
+            if (_held[chunk] != 0)
+            {
+                addresses.Add((ulong)chunk << _chunkShift);
+            }
+        }
+
+        _umem.ReturnFrames([.. addresses], IsZeroCopy ? ZeroCopyQuarantineMilliseconds : 0);
+    }
+
+    private int ReceiveFrom(ref ConsumerRing ring, FrameDescriptor* batch, uint capacity)
+    {
+        var count = ring.Peek(capacity);
+        for (var n = 0u; n < count; n++)
+        {
+            // SAFETY: the batch has room for capacity descriptors, count of them are in the ring.
+            batch[n] = ring.ReadDescriptor(n);
+            Release(batch[n].Address);
+        }
+
+        if (count > 0)
+        {
+            ring.Release(count);
+        }
+
+        return (int)count;
+    }
+
+    private void Refill(XdpSocket socket, int target)
+    {
+        ref var fill = ref socket.Fill;
+        var pending = fill.Pending;
+        if (pending < (uint)target)
+        {
+            var room = fill.Reserve((uint)target - pending);
+            var written = 0u;
+            while (written < room && _umem.Frames.TryAllocate(out var address))
+            {
+                Hold(address);
+                fill.WriteAddress(written++, address);
+            }
+
+            fill.Submit(written);
+        }
+
+        if (fill.NeedsWakeup)
+        {
+            _ = socket.KickReceive();
+        }
+    }
+
+    private void TakeCompletions()
+    {
+        ref var ring = ref _out.Completion;
+        var count = ring.Peek(uint.MaxValue);
+        for (var n = 0u; n < count; n++)
+        {
+            var address = ring.ReadAddress(n);
+            Release(address);
+            _umem.Frames.Free(address);
+        }
+
+        if (count > 0)
+        {
+            ring.Release(count);
+        }
+
+        if (_out.Transmit.Pending > 0)
+        {
+            Flush();
+        }
+    }
+
+    /// <summary>
+    /// Sends what stands in the TX ring. In copy mode the kernel takes at most its budget per call (32, or 256 where it let us
+    /// ask for it) and fewer when the device's queue is full; so it is called again for as long as it makes progress.
+    /// </summary>
+    private void Flush()
+    {
+        ref var ring = ref _out.Transmit;
+        while (ring.NeedsWakeup)
+        {
+            var before = ring.Consumed;
+            var error = _out.KickTransmit();
+            if (error is Errno.NoDeviceOrAddress or Errno.NetworkDown or Errno.NoDevice)
+            {
+                NoteDevice(error);
+                return;
+            }
+
+            if (ring.Pending == 0 || ring.Consumed == before)
+            {
+                return;
+            }
+        }
+    }
+
+    private void CheckDevice()
+    {
+        if (!_isGone)
+        {
+            NoteDevice(_out.KickReceive());
+        }
+
+        var statistics = ReadStatistics();
+        Counters.SetReceiveLoss(statistics.Dropped + statistics.ReceiveRingFull, statistics.ReceiveInvalid);
+    }
+
+    private void NoteDevice(int error)
+    {
+        if (error is Errno.NoDeviceOrAddress or Errno.NoDevice)
+        {
+            Volatile.Write(ref _isGone, true);
+        }
+
+        _ = SetDown(DownByDevice, _isGone || error == Errno.NetworkDown);
+    }
+
+    /// <summary>
+    /// The worker (from the errors of its calls) and the control thread (from link events) both know reasons; the port is up when
+    /// neither has one.
+    /// </summary>
+    private bool SetDown(int reason, bool isDown)
+    {
+        var before = StateBits;
+        if (isDown)
+        {
+            Interlocked.Or(ref _downReasons, reason);
+        }
+        else
+        {
+            Interlocked.And(ref _downReasons, ~reason);
+        }
+
+        int seen;
+        do
+        {
+            // Again when the other thread changed its mind meanwhile: the last one to write has seen both.
+            seen = Volatile.Read(ref _downReasons);
+            StateBits = seen == 0 ? StateLive : StateLinkDown;
+        }
+        while (seen != Volatile.Read(ref _downReasons));
+        return StateBits != before;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Hold(ulong address) => _held[(int)(address >> _chunkShift)] = 1;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Release(ulong address) => _held[(int)(address >> _chunkShift)] = 0;
+}
