@@ -86,13 +86,13 @@ public sealed unsafe class LinkWatcher : IDisposable
     private void Run()
     {
         // SAFETY: the array lives on this stack for as long as poll reads it.
-        var entries = stackalloc Poll.Entry[2];
-        entries[0] = new Poll.Entry { Handle = _stop.Handle, Events = Poll.In };
-        entries[1] = new Poll.Entry { Handle = _netlink.Handle, Events = Poll.In };
+        var entries = stackalloc PollFd[2];
+        entries[0] = new PollFd { Fd = _stop.Fd, Events = Poll.In };
+        entries[1] = new PollFd { Fd = _netlink.Handle, Events = Poll.In };
         while (true)
         {
             _ = Poll.Wait(entries, 2, -1);
-            if ((entries[0].ReturnedEvents & Poll.In) != 0)
+            if ((entries[0].Returned & Poll.In) != 0)
             {
                 return;
             }

@@ -34,6 +34,9 @@ public sealed unsafe class AfXdpPort : Port
     /// <summary>Per chunk: 1 while it is in the kernel's hands through this port, so that none is lost when it closes.</summary>
     private readonly byte[] _held;
 
+    /// <summary>All sockets behind one descriptor; null when there is one socket.</summary>
+    private readonly Epoll? _queues;
+
     private int _downReasons;
     private int _nextQueue;
     private long _nextCheck;
@@ -47,6 +50,7 @@ public sealed unsafe class AfXdpPort : Port
         _resources = resources;
         _sockets = [.. resources.Sockets];
         _out = _sockets[0];
+        _queues = _sockets.Length > 1 ? new Epoll(_sockets.Select(socket => socket.Handle)) : null;
         _chunkShift = System.Numerics.BitOperations.Log2((uint)umem.FrameSize);
         _held = GC.AllocateArray<byte>(umem.FrameCount, pinned: true);
         _fillTargets = [.. _sockets.Select(_ => umem.ReserveFill(ringSize))];
@@ -78,7 +82,7 @@ public sealed unsafe class AfXdpPort : Port
     public override bool MayCarryPartialChecksums => _resources.Link.Kind.Length > 0 || _resources.Driver == "virtio_net";
 
     /// <inheritdoc/>
-    public override int PollHandle => Volatile.Read(ref _isGone) || _sockets.Length != 1 ? -1 : _out.Handle;
+    public override int PollHandle => Volatile.Read(ref _isGone) ? -1 : _queues?.Handle ?? _out.Handle;
 
     /// <summary>What the kernel counts for this port's sockets, read now. Any thread, until the port is disposed.</summary>
     public XdpStatistics ReadStatistics()
@@ -104,7 +108,15 @@ public sealed unsafe class AfXdpPort : Port
     public static AfXdpPort Open(string interfaceName, uint number, Umem umem, AfXdpOptions options)
     {
         var resources = AfXdpResources.Open(interfaceName, umem, options);
-        return new AfXdpPort(resources, number, umem, options.RingSize) { IsZeroCopy = resources.Sockets.Exists(socket => socket.IsZeroCopy) };
+        try
+        {
+            return new AfXdpPort(resources, number, umem, options.RingSize) { IsZeroCopy = resources.Sockets.Exists(socket => socket.IsZeroCopy) };
+        }
+        catch
+        {
+            resources.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Takes over the state of the link, as a <see cref="LinkWatcher"/> reports it.</summary>
@@ -200,6 +212,7 @@ public sealed unsafe class AfXdpPort : Port
 
         _isDisposed = true;
         Volatile.Write(ref _isGone, true);
+        _queues?.Dispose();
         _resources.Dispose();
         foreach (var granted in _fillTargets)
         {

@@ -71,4 +71,31 @@ public sealed unsafe class UmemTests
 
         (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
     }
+
+    [Test]
+    public void ReserveFill_ManySockets_NeverPromisesTheLastQuarter()
+    {
+        using var umem = new Umem(16384);
+
+        var granted = Enumerable.Range(0, 40).Select(_ => umem.ReserveFill(2048)).ToList();
+
+        granted[0].Should().Be(2048);
+        granted[3].Should().Be(2048);
+        granted.Should().OnlyContain(grant => grant >= 64).And.BeInDescendingOrder();
+        granted.Sum().Should().BeLessThan(16384 * 7 / 8);
+    }
+
+    [Test]
+    public void ReturnFrames_FromAClosedPort_AreFreeAfterTheDelay()
+    {
+        using var umem = new Umem(16);
+        ulong[] taken = [.. Enumerable.Range(0, 4).Select(_ => umem.Frames.TryAllocate(out var address) ? address : 0)];
+
+        umem.ReturnFrames(taken[..2], 0);
+        umem.ReturnFrames(taken[2..], 60_000);
+        umem.Frames.FreeCount.Should().Be(12, "only the worker puts them back");
+        umem.CollectReturned();
+
+        umem.Frames.FreeCount.Should().Be(14);
+    }
 }
