@@ -1,3 +1,5 @@
+using Oko.OpenFlow.Match;
+
 namespace Oko.Agent.Controllers;
 
 /// <summary>
@@ -20,4 +22,10 @@ public sealed record ConnectionView(bool Aware, bool HidesFilterEntries, bool St
 
     /// <summary>Sees no entry with a filter: controllers that reconcile what they read.</summary>
     public static ConnectionView Hidden { get; } = new(false, true, false);
+
+    /// <summary>Whether an entry with this filter (null = none) exists for the connection.</summary>
+    public bool Sees(uint? filterId) => filterId is null || !HidesFilterEntries;
+
+    /// <summary>The match of an entry that the connection sees, as it may be sent.</summary>
+    public FlowMatch Show(FlowMatch match) => Aware || match.FilterId is null ? match : match.WithoutFilter();
 }

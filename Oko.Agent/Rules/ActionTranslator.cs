@@ -1,0 +1,120 @@
+using System.Collections.Immutable;
+using Oko.Datapath.Packet;
+using Oko.Datapath.Pipeline;
+using Oko.OpenFlow.Actions;
+using Oko.OpenFlow.Match;
+using Oko.OpenFlow.Protocol;
+using Oko.OpenFlow.Wire;
+
+namespace Oko.Agent.Rules;
+
+/// <summary>Turns action lists into what the worker executes, with the errors of the standard. Stateless; any thread.</summary>
+/// <remarks>Source: OpenFlow 1.3.5, 7.2.5 "Action Structures" and 7.4.4 (error codes of OFPET_BAD_ACTION).</remarks>
+internal static class ActionTranslator
+{
+    private const ushort CustomerTag = 0x8100, ServiceTag = 0x88A8;
+    private const uint VlanPresent = 0x1000;
+
+    /// <summary>Translates a list.</summary>
+    /// <param name="actions">The list, in order.</param>
+    /// <param name="isPacketOut">Output to OFPP_TABLE is allowed there, and there only.</param>
+    /// <exception cref="OpenFlowErrorException">BadAction with the code that fits.</exception>
+    public static ImmutableArray<DatapathAction> Translate(ImmutableArray<OfAction> actions, bool isPacketOut)
+    {
+        if (actions.IsEmpty)
+        {
+            return [];
+        }
+
+        var translated = ImmutableArray.CreateBuilder<DatapathAction>(actions.Length);
+        foreach (var action in actions)
+        {
+            translated.Add(Translate(action, isPacketOut));
+        }
+
+        return translated.MoveToImmutable();
+    }
+
+    private static DatapathAction Translate(OfAction action, bool isPacketOut)
+    {
+        switch (action)
+        {
+            case OutputAction output:
+                CheckPort(output.Port, isPacketOut);
+                return DatapathAction.Output(output.Port.Value, output.MaxLength);
+            case SetFieldAction setField:
+                return TranslateSetField(setField.Field);
+            case PushVlanAction push:
+                if (push.EtherType is not (CustomerTag or ServiceTag))
+                {
+                    throw OpenFlowErrorException.BadAction(
+                        BadActionCode.BadArgument, $"push_vlan: EtherType 0x{push.EtherType:x4} is not 0x8100 or 0x88a8");
+                }
+
+                return DatapathAction.PushVlan(push.EtherType);
+            case PopVlanAction:
+                return DatapathAction.PopVlan();
+            case GroupAction group:
+                throw OpenFlowErrorException.BadAction(BadActionCode.BadOutGroup, $"group {group.Group.Value} does not exist");
+            case SetQueueAction queue:
+                throw OpenFlowErrorException.BadAction(BadActionCode.BadQueue, $"queue {queue.Queue.Value} does not exist; ports have no queues");
+            case ExperimenterAction experimenter:
+                throw OpenFlowErrorException.BadAction(
+                    BadActionCode.BadExperimenter, $"experimenter 0x{experimenter.Experimenter:x8} has no actions here");
+            default:
+                throw OpenFlowErrorException.BadAction(
+                    BadActionCode.BadType, $"action {action.GetType().Name} is not supported; see table features for those that are");
+        }
+    }
+
+    /// <summary>An output needs a port that could exist: a plain number, whether or not such a port is there now, or a
+    /// reserved one that outputs can name.</summary>
+    private static void CheckPort(PortNumber port, bool isPacketOut)
+    {
+        var isPlain = port.Value >= 1 && port.Value <= PortNumber.Max.Value;
+        var isReserved = port.Value >= ReservedPort.InPort && port.Value <= ReservedPort.Local;
+        if (!isPlain && !isReserved)
+        {
+            throw OpenFlowErrorException.BadAction(BadActionCode.BadOutPort, $"output: 0x{port.Value:x} is no port a packet can leave by");
+        }
+
+        // "This port is only valid in an output action in the list of actions of a packet-out message" (4.5 "Reserved Ports").
+        if (port.Value == ReservedPort.Table && !isPacketOut)
+        {
+            throw OpenFlowErrorException.BadAction(BadActionCode.BadOutPort, "output: TABLE is allowed in packet-out messages only");
+        }
+    }
+
+    private static DatapathAction TranslateSetField(OxmEntry entry)
+    {
+        var field = (FlowField)entry.Field.Number;
+
+        // "The OXM fields in set-field may be any but in_port, in_phy_port and metadata" (7.2.5); nor can a program be set.
+        if (entry.Field == OxmCatalogue.Filter
+            || field is FlowField.InPort or FlowField.InPhyPort or FlowField.Metadata
+            || !FieldPlace.IsSupported(field))
+        {
+            throw OpenFlowErrorException.BadAction(BadActionCode.BadSetType, $"set_field: {entry.Field.Name} cannot be set");
+        }
+
+        if (entry.Mask is not null)
+        {
+            throw OpenFlowErrorException.BadAction(BadActionCode.BadSetType, $"set_field {entry.Field.Name}: a mask is not allowed in OpenFlow 1.3");
+        }
+
+        // "No tag" is a property to match, not a value to write: pop_vlan removes tags.
+        if (field == FlowField.VlanVid && ((uint)entry.Value & VlanPresent) == 0)
+        {
+            throw OpenFlowErrorException.BadAction(BadActionCode.BadSetArgument, "set_field vlan_vid: bit 0x1000 (OFPVID_PRESENT) must be set");
+        }
+
+        var width = entry.Field.BitWidth;
+        if (width < 128 && entry.Value >> width != UInt128.Zero)
+        {
+            throw OpenFlowErrorException.BadAction(
+                BadActionCode.BadSetArgument, $"set_field {entry.Field.Name}: the value has more than {width} bits");
+        }
+
+        return DatapathAction.SetField(field, entry.Value);
+    }
+}

@@ -1,0 +1,93 @@
+using System.Diagnostics.CodeAnalysis;
+using Oko.Datapath.Workers;
+
+namespace Oko.Agent.Rules;
+
+/// <summary>
+/// All rules of the switch: the tables, the watch for timeouts and the references to filters; each change goes to the datapath
+/// at once. Control thread only.
+/// </summary>
+internal sealed class RuleStore
+{
+    private readonly Oko.Datapath.Workers.Datapath _datapath;
+    private readonly RuleTable[] _tables;
+    private readonly ExpiryQueue _expiry = new();
+    private readonly Dictionary<uint, int> _filterReferences = [];
+
+    public RuleStore(Oko.Datapath.Workers.Datapath datapath)
+    {
+        _datapath = datapath;
+        _tables = new RuleTable[datapath.TableCount];
+        for (var table = 0; table < _tables.Length; table++)
+        {
+            _tables[table] = new RuleTable();
+        }
+    }
+
+    /// <summary>Number of tables; ids run from 0.</summary>
+    public int TableCount => _tables.Length;
+
+    /// <summary>The rules of a table, for reading.</summary>
+    public RuleTable this[int table] => _tables[table];
+
+    /// <summary>Puts a rule in force. Its key must be free.</summary>
+    public void Install(Rule rule)
+    {
+        _tables[rule.Entry.TableId].Add(rule);
+        rule.IsInstalled = true;
+        if (rule.FilterId is { } filter)
+        {
+            _filterReferences[filter] = ReferencesTo(filter) + 1;
+        }
+
+        _datapath.AddEntry(rule.Entry);
+        _expiry.Watch(rule);
+    }
+
+    /// <summary>Takes a rule out of force.</summary>
+    public void Remove(Rule rule)
+    {
+        _tables[rule.Entry.TableId].Remove(rule);
+        rule.IsInstalled = false;
+        if (rule.FilterId is { } filter)
+        {
+            var left = ReferencesTo(filter) - 1;
+            if (left == 0)
+            {
+                _filterReferences.Remove(filter);
+            }
+            else
+            {
+                _filterReferences[filter] = left;
+            }
+        }
+
+        _datapath.RemoveEntry(rule.Entry);
+        _expiry.Forget(rule);
+    }
+
+    /// <summary>Watches a rule whose timeouts changed.</summary>
+    public void WatchTimeouts(Rule rule) => _expiry.Watch(rule);
+
+    /// <summary>Takes the next rule whose time is over off the watch; it is still installed.</summary>
+    public bool TryTakeExpired(long nowNanoseconds, [NotNullWhen(true)] out Rule? rule)
+    {
+        rule = _expiry.TakeExpired(nowNanoseconds);
+        return rule is not null;
+    }
+
+    /// <summary>Number of rules that name a filter.</summary>
+    public int ReferencesTo(uint filterId) => _filterReferences.GetValueOrDefault(filterId);
+
+    /// <summary>The rules that name a filter. Walks all rules when there is one.</summary>
+    public List<Rule> RulesOfFilter(uint filterId)
+    {
+        var rules = new List<Rule>(ReferencesTo(filterId));
+        for (var table = 0; table < _tables.Length && rules.Count < ReferencesTo(filterId); table++)
+        {
+            rules.AddRange(_tables[table].Rules.Where(rule => rule.FilterId == filterId));
+        }
+
+        return rules;
+    }
+}
