@@ -1,0 +1,137 @@
+using System.Net;
+using System.Net.Sockets;
+using DotNetty.Transport.Channels;
+using DotNetty.Transport.Channels.Groups;
+using Microsoft.Extensions.Logging;
+
+namespace Oko.OpenFlow.Channel;
+
+/// <summary>
+/// All OpenFlow connections of a switch: connectors to controllers and listeners for tools. Members may be used from any thread;
+/// what happens on connections comes to the <see cref="IConnectionHandler"/> on the channel's one thread.
+/// </summary>
+/// <remarks>One thread serves all connections, since a switch has few and the work is small; the thread never waits for
+/// anything but its sockets, so echo replies leave at once however busy the rest of the switch is.</remarks>
+public sealed class OpenFlowChannel : IAsyncDisposable
+{
+    private readonly IConnectionHandler _handler;
+    private readonly ChannelSettings _settings;
+    private readonly ILogger _log;
+    private readonly MultithreadEventLoopGroup _group = new(1);
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly List<Task> _connectors = [];
+    private readonly List<OpenFlowListener> _listeners = [];
+    private readonly DefaultChannelGroup _peers;
+    private readonly object _lock = new();
+    private long _nextId;
+    private bool _isDisposed;
+
+    /// <summary>A channel without endpoints.</summary>
+    /// <param name="handler">Takes what happens on the connections.</param>
+    /// <param name="log">Connections that come and go, one line each.</param>
+    /// <param name="settings">Times and bounds; null for the defaults.</param>
+    public OpenFlowChannel(IConnectionHandler handler, ILogger log, ChannelSettings? settings = null)
+    {
+        _handler = handler;
+        _log = log;
+        _settings = settings ?? new ChannelSettings();
+        _peers = new DefaultChannelGroup(_group.GetNext());
+    }
+
+    /// <summary>Connects to a controller and keeps connecting until disposed of. Returns at once.</summary>
+    /// <exception cref="ArgumentException">The endpoint is a listener.</exception>
+    public void AddController(OpenFlowEndpoint endpoint)
+    {
+        if (endpoint.IsListener)
+        {
+            throw new ArgumentException($"'{endpoint}' is an address to listen on, not one to connect to.", nameof(endpoint));
+        }
+
+        var connector = new ControllerConnector(endpoint, _group, _settings, () => CreateHandler(endpoint), _log);
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            _connectors.Add(Task.Run(() => connector.RunAsync(_stopping.Token)));
+        }
+    }
+
+    /// <summary>Listens for tools and controllers that connect to the switch.</summary>
+    /// <returns>The address in use, with the port the system chose when the endpoint's is 0.</returns>
+    /// <exception cref="IOException">The address cannot be listened on, for instance since the port is in use.</exception>
+    /// <exception cref="ArgumentException">The endpoint is not a listener.</exception>
+    public Task<IPEndPoint> AddListenerAsync(OpenFlowEndpoint endpoint)
+    {
+        if (!endpoint.IsListener)
+        {
+            throw new ArgumentException($"'{endpoint}' is an address to connect to, not one to listen on.", nameof(endpoint));
+        }
+
+        OpenFlowListener listener;
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            listener = new OpenFlowListener(endpoint, socket => Accept(endpoint, socket), _log);
+            _listeners.Add(listener);
+        }
+
+        ChannelLog.Listening(_log, endpoint.ToString(), listener.LocalAddress.ToString());
+        return Task.FromResult(listener.LocalAddress);
+    }
+
+    /// <summary>Closes listeners and connections and ends the channel's thread.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        List<OpenFlowListener> listeners;
+        List<Task> connectors;
+        lock (_lock)
+        {
+            if (_isDisposed)
+            {
+                return;
+            }
+
+            _isDisposed = true;
+            (listeners, connectors) = ([.. _listeners], [.. _connectors]);
+        }
+
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        foreach (var listener in listeners)
+        {
+            await listener.DisposeAsync().ConfigureAwait(false);
+        }
+
+        await _peers.CloseAsync().ConfigureAwait(false);
+        await Task.WhenAll(connectors).ConfigureAwait(false);
+        await _group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(2)).ConfigureAwait(false);
+        _stopping.Dispose();
+    }
+
+    private void Accept(OpenFlowEndpoint endpoint, Socket socket)
+    {
+        NonBlockingSocketChannel channel;
+        try
+        {
+            if (_peers.Count >= _settings.MaxAcceptedConnections)
+            {
+                ChannelLog.TooManyConnections(_log, endpoint.ToString(), AddressText.Of(socket.RemoteEndPoint), _settings.MaxAcceptedConnections);
+                socket.Dispose();
+                return;
+            }
+
+            channel = new NonBlockingSocketChannel(socket, isConnected: true);
+        }
+        catch (SocketException)
+        {
+            // The peer is gone already.
+            socket.Dispose();
+            return;
+        }
+
+        channel.Pipeline.AddLast(new FrameDecoder(), CreateHandler(endpoint));
+        _peers.Add(channel);
+        _ = _group.RegisterAsync(channel);
+    }
+
+    private PeerHandler CreateHandler(OpenFlowEndpoint endpoint) =>
+        new(endpoint, (ulong)Interlocked.Increment(ref _nextId), _settings, _handler, _log);
+}
