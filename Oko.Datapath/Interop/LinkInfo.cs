@@ -16,7 +16,7 @@ public sealed record LinkInfo(uint Index, string Name)
     /// <summary>Whether an administrator has set it up (IFF_UP).</summary>
     public bool IsEnabled { get; init; }
 
-    /// <summary>Whether it is up and has a carrier (IFF_UP and IFF_RUNNING): packets can flow.</summary>
+    /// <summary>Whether it is up and has a carrier (IFF_UP and IFF_LOWER_UP): packets can flow.</summary>
     public bool IsRunning { get; init; }
 
     /// <summary>IFLA_INFO_KIND: <c>veth</c>, <c>tun</c>, <c>bridge</c> ...; empty for hardware.</summary>

@@ -25,7 +25,8 @@ internal sealed unsafe class Netlink : IDisposable
     private const int HeaderSize = 16, LinkHeaderSize = 16, BufferSize = 65536;
     private const ushort AttributeAddress = 1, AttributeName = 3, AttributeMtu = 4, AttributeLinkInfo = 18, AttributeXdp = 43;
     private const ushort LinkInfoKind = 1, XdpProgramId = 4, AttributeTypeMask = 0x3FFF;
-    private const uint InterfaceUp = 1, InterfaceRunning = 0x40;
+    // IFF_LOWER_UP is the carrier; IFF_RUNNING would follow it only up to a second later.
+    private const uint InterfaceUp = 1, InterfaceLowerUp = 0x10000;
 
     private readonly byte[] _buffer = new byte[BufferSize];
 
@@ -189,7 +190,7 @@ internal sealed unsafe class Netlink : IDisposable
         var link = new LinkInfo(index, string.Empty)
         {
             IsEnabled = (flags & InterfaceUp) != 0,
-            IsRunning = (flags & (InterfaceUp | InterfaceRunning)) == (InterfaceUp | InterfaceRunning),
+            IsRunning = (flags & (InterfaceUp | InterfaceLowerUp)) == (InterfaceUp | InterfaceLowerUp),
         };
         var attributes = body[LinkHeaderSize..];
         while (TakeAttribute(ref attributes, out var type, out var value))

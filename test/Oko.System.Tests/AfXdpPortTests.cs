@@ -1,0 +1,414 @@
+using System.Collections.Concurrent;
+using Oko.Datapath.AfXdp;
+using Oko.Datapath.Interop;
+using Oko.Datapath.Ports;
+using Oko.System.Tests.Lab;
+
+namespace Oko.System.Tests;
+
+/// <summary>AF_XDP ports on veth pairs, driven by the test as a worker would.</summary>
+public sealed unsafe class AfXdpPortTests
+{
+    private static readonly AfXdpOptions Native = new() { Mode = XdpMode.Native };
+    private static readonly AfXdpOptions Generic = new() { Mode = XdpMode.Generic };
+
+    [Test]
+    public void Open_Veth_SaysHowItRuns()
+    {
+        using var network = new Network("okoxdp", 1);
+        Namespace.Run(network.SwitchSpace, () =>
+        {
+            using var umem = new Umem(1024);
+            using var port = AfXdpPort.Open("p1", 5, umem, new AfXdpOptions());
+
+            port.Number.Should().Be(5);
+            port.ModeText.Should().StartWith("AF_XDP native copy, transmit by ");
+            port.MayCarryPartialChecksums.Should().BeTrue();
+            port.CurrentSpeedKbps.Should().Be(10_000_000);
+            port.StateBits.Should().Be(Port.StateLive);
+            LinkWatcher.Find("p1")!.HardwareAddress.Should().Be(port.HardwareAddress);
+        });
+    }
+
+    [TestCase(XdpMode.Native)]
+    [TestCase(XdpMode.Generic)]
+    public void TwoPorts_ForwardByDescriptor_PingsPassBothWays(XdpMode mode)
+    {
+        using var network = new Network("okoxdp", 2);
+        NoOffloads(network, 2);
+        using var bounce = new Bounce(network, new AfXdpOptions { Mode = mode });
+
+        network.Ping(1, 2, count: 50, interval: 0.01).Should().Be(50);
+        network.Ping(2, 1, count: 50, interval: 0.01).Should().Be(50);
+
+        bounce.Stop();
+        bounce.LostFrames.Should().Be(0, "each chunk is free, or in a fill ring, at the end");
+    }
+
+    [Test]
+    public void Unplugged_WhileForwarding_PortIsDownAndTheOthersGoOn()
+    {
+        using var network = new Network("okoxdp", 3);
+        NoOffloads(network, 3);
+        using var bounce = new Bounce(network, Native, "p1", "p2", "p3");
+        network.Ping(1, 2).Should().Be(3);
+
+        // p1 registered the packet memory for all; it goes while packets for it are on their way.
+        using var flood = Command.Start("ip", ["netns", "exec", network.HostSpace(2), "ping", "-q", "-i", "0.002", Network.Address(1)]);
+        network.RemoveLink(1);
+        Await.Until(() => bounce.Ports[0].StateBits == Port.StateLinkDown, 5, "the unplugged port is down");
+        flood.Kill();
+        flood.WaitForExit();
+        network.Ping(2, 3).Should().Be(3);
+
+        // Another link of the same name comes: it shares the memory of those that are left.
+        bounce.Do(() => bounce.Close(0));
+        network.AddLink(1);
+        NoOffloads(network, 3);
+        bounce.Do(() => bounce.Open("p1"));
+        network.Ping(1, 3).Should().Be(3);
+        bounce.Stop();
+        bounce.LostFrames.Should().Be(0);
+    }
+
+    [Test]
+    public void LinkDownAndUp_WhileForwarding_ForwardsAgain()
+    {
+        using var network = new Network("okoxdp", 2);
+        NoOffloads(network, 2);
+        using var bounce = new Bounce(network, Native);
+        network.Ping(1, 2).Should().Be(3);
+
+        Command.Check(10, "ip", "-n", network.SwitchSpace, "link", "set", "p2", "down");
+        Await.Until(() => bounce.Ports[1].StateBits == Port.StateLinkDown, 5, "the port is down");
+        network.Ping(1, 2, count: 1).Should().Be(0);
+        Command.Check(10, "ip", "-n", network.SwitchSpace, "link", "set", "p2", "up");
+        Await.Until(() => bounce.Ports[1].StateBits == Port.StateLive, 5, "the port is up");
+
+        network.Ping(1, 2).Should().Be(3);
+    }
+
+    [Test]
+    public void Open_SecondTime_SaysWhoHasIt()
+    {
+        using var network = new Network("okoxdp", 1);
+        Namespace.Run(network.SwitchSpace, () =>
+        {
+            using var umem = new Umem(1024);
+            using var port = AfXdpPort.Open("p1", 1, umem, Native);
+            using var another = new Umem(1024);
+            var opening = () => AfXdpPort.Open("p1", 2, another, Native);
+
+            opening.Should().Throw<PortOpenException>().WithMessage("interface p1 cannot be opened: *EBUSY*XDP program * is attached*ip link set p1 xdp off*");
+        });
+    }
+
+    [Test]
+    public void Open_ClosedBefore_OpensAgainAndFreesAllFrames()
+    {
+        using var network = new Network("okoxdp", 1);
+        Namespace.Run(network.SwitchSpace, () =>
+        {
+            using var umem = new Umem(1024);
+            for (var round = 0; round < 3; round++)
+            {
+                using var port = AfXdpPort.Open("p1", 1, umem, round == 1 ? Generic : Native);
+                port.Reap();
+                umem.Frames.FreeCount.Should().BeLessThan(1024);
+            }
+
+            using var last = AfXdpPort.Open("p1", 1, umem, new AfXdpOptions { RingSize = 64 });
+            last.Reap();
+            umem.Frames.FreeCount.Should().Be(1024 - 64);
+            LinkWatcher.Find("p1")!.XdpProgramId.Should().NotBe(0);
+            last.Dispose();
+            LinkWatcher.Find("p1")!.XdpProgramId.Should().Be(0, "the program goes with the port");
+        });
+    }
+
+    [Test]
+    public void Open_UnknownInterface_SaysSo()
+    {
+        using var umem = new Umem(64);
+        var opening = () => AfXdpPort.Open("no-such-link", 1, umem, Native);
+
+        opening.Should().Throw<PortOpenException>().WithMessage("interface no-such-link does not exist*ip link*");
+    }
+
+    [Test]
+    public void Open_MtuTooLarge_SaysTheLimit()
+    {
+        using var network = new Network("okoxdp", 1);
+        Command.Check(10, "ip", "-n", network.SwitchSpace, "link", "set", "p1", "mtu", "9000");
+        Namespace.Run(network.SwitchSpace, () =>
+        {
+            using var umem = new Umem(64);
+            var opening = () => AfXdpPort.Open("p1", 1, umem, Native);
+
+            opening.Should().Throw<PortOpenException>().WithMessage("interface p1 has MTU 9000*at most 1774*mtu 1500*4096*");
+        });
+    }
+
+    [Test]
+    public void Open_AnotherProgramAttached_SaysItsIdAndLeavesIt()
+    {
+        using var network = new Network("okoxdp", 1);
+        var pass = Filters.CompileText("xdp-pass", """
+            __attribute__((section("xdp"))) int pass(void *ctx) { return 2; }
+            char _license[] __attribute__((section("license"))) = "GPL";
+            """);
+        Command.Check(10, "ip", "-n", network.SwitchSpace, "link", "set", "p1", "xdp", "object", pass, "section", "xdp");
+        Namespace.Run(network.SwitchSpace, () =>
+        {
+            var before = LinkWatcher.Find("p1")!.XdpProgramId;
+            using var umem = new Umem(64);
+            var opening = () => AfXdpPort.Open("p1", 1, umem, new AfXdpOptions());
+
+            opening.Should().Throw<PortOpenException>().WithMessage($"*XDP program {before} is attached*");
+            LinkWatcher.Find("p1")!.XdpProgramId.Should().Be(before);
+        });
+    }
+
+    [Test]
+    public void Open_SeveralQueues_ReceivesFromEach()
+    {
+        using var network = new Network("okoxdp", 0);
+        Command.Check(10, "ip", "-n", network.SwitchSpace, "link", "add", "q1", "numrxqueues", "4", "numtxqueues", "4",
+            "type", "veth", "peer", "name", "q2", "numrxqueues", "4", "numtxqueues", "4");
+        Command.Check(10, "ip", "-n", network.SwitchSpace, "link", "set", "q1", "up");
+        Command.Check(10, "ip", "-n", network.SwitchSpace, "link", "set", "q2", "up");
+        Namespace.Run(network.SwitchSpace, () =>
+        {
+            using var umem = new Umem(4096);
+            using var port = AfXdpPort.Open("q1", 1, umem, Native);
+            port.QueueCount.Should().Be(4);
+            port.PollHandle.Should().BeGreaterThanOrEqualTo(0);
+            port.Reap();
+        });
+    }
+
+    [Test]
+    public void LinkWatcher_LinkComesAndGoes_ReportsIt()
+    {
+        using var network = new Network("okoxdp", 1);
+        Namespace.Run(network.SwitchSpace, () =>
+        {
+            var events = new List<LinkEvent>();
+            using var watcher = new LinkWatcher(happened =>
+            {
+                lock (events)
+                {
+                    events.Add(happened);
+                }
+            });
+            bool Saw(LinkEventKind kind, string name)
+            {
+                lock (events)
+                {
+                    return events.Exists(happened => happened.Kind == kind && happened.Link.Name == name);
+                }
+            }
+
+            Command.Check(10, "ip", "-n", network.SwitchSpace, "link", "set", "p1", "down");
+            Await.Until(() => Saw(LinkEventKind.Changed, "p1"), 5, "p1 changed");
+            network.RemoveLink(1);
+            Await.Until(() => Saw(LinkEventKind.Removed, "p1"), 5, "p1 removed");
+            network.AddLink(1);
+            Await.Until(() => Saw(LinkEventKind.Added, "p1"), 5, "p1 added");
+            Await.Until(() => watcher.List().Any(link => link is { Name: "p1", IsRunning: true, Kind: "veth" }), 5, "p1 is up");
+        });
+    }
+
+    private static void NoOffloads(Network network, int hosts)
+    {
+        Command.Need("ethtool");
+        for (var host = 1; host <= hosts; host++)
+        {
+            Network.In(network.HostSpace(host), 10, "ethtool", "-K", "eth0", "tx", "off");
+        }
+    }
+
+    /// <summary>A thread in the switch's namespace that floods between its ports, and owns them.</summary>
+    private sealed class Bounce : IDisposable
+    {
+        private readonly Umem _umem = new(8192);
+        private readonly AfXdpOptions _options;
+        private readonly Thread _thread;
+        private readonly ManualResetEventSlim _ready = new();
+        private Action? _request;
+        private Exception? _failure;
+        private volatile bool _stopping;
+
+        public Bounce(Network network, AfXdpOptions options, params string[] names)
+        {
+            _options = options;
+            _thread = new Thread(() =>
+            {
+                try
+                {
+                    Namespace.Run(network.SwitchSpace, () => Loop(names.Length == 0 ? ["p1", "p2"] : names));
+                }
+                catch (Exception exception)
+                {
+                    _failure = exception;
+                    _ready.Set();
+                }
+            });
+            _thread.Start();
+            _ready.Wait();
+            Check();
+        }
+
+        public List<AfXdpPort> Ports { get; } = [];
+
+        /// <summary>Chunks that neither are free nor come back from the closed ports.</summary>
+        public int LostFrames { get; private set; }
+
+        public void Open(string name) => Ports.Add(AfXdpPort.Open(name, (uint)Ports.Count + 1, _umem, _options));
+
+        public void Close(int index)
+        {
+            Ports[index].Dispose();
+            Ports.RemoveAt(index);
+        }
+
+        /// <summary>Runs on the thread between two rounds.</summary>
+        public void Do(Action action)
+        {
+            using var done = new ManualResetEventSlim();
+            _request = () =>
+            {
+                action();
+                done.Set();
+            };
+            Await.Until(() => done.IsSet || _failure is not null, 10, "the forwarding thread did it");
+            Check();
+        }
+
+        public void Stop()
+        {
+            _stopping = true;
+            _thread.Join();
+            Check();
+        }
+
+        public void Dispose()
+        {
+            _stopping = true;
+            _thread.Join();
+            _umem.Dispose();
+            _ready.Dispose();
+        }
+
+        private void Check()
+        {
+            if (_failure is not null)
+            {
+                throw new InvalidOperationException("the forwarding thread failed: " + _failure.Message, _failure);
+            }
+        }
+
+        private void Loop(string[] names)
+        {
+            foreach (var name in names)
+            {
+                Open(name);
+            }
+
+            var events = new ConcurrentQueue<LinkEvent>();
+            using var watcher = new LinkWatcher(events.Enqueue);
+            _ready.Set();
+            var batch = stackalloc FrameDescriptor[64];
+            while (!_stopping)
+            {
+                foreach (var port in Ports)
+                {
+                    port.Reap();
+                    Forward(port, batch, port.Receive(batch, 64));
+                }
+
+                while (events.TryDequeue(out var happened))
+                {
+                    Apply(happened);
+                }
+
+                Interlocked.Exchange(ref _request, null)?.Invoke();
+            }
+
+            while (Ports.Count > 0)
+            {
+                Close(Ports.Count - 1);
+            }
+
+            // Closed ports hand their chunks over; a port that is opened and asked collects them.
+            Open(names[^1]);
+            Ports[0].Reap();
+            Close(0);
+            Open(names[^1]);
+            Ports[0].Reap();
+            LostFrames = 8192 - 2048 - _umem.Frames.FreeCount;
+            Close(0);
+        }
+
+        private void Apply(LinkEvent happened)
+        {
+            foreach (var port in Ports)
+            {
+                _ = happened.Kind == LinkEventKind.Removed && happened.Link.Index == port.InterfaceIndex
+                    ? port.ApplyRemoval()
+                    : port.ApplyLink(happened.Link);
+            }
+        }
+
+        private void Forward(AfXdpPort from, FrameDescriptor* batch, int count)
+        {
+            for (var index = 0; index < count; index++)
+            {
+                // The first port but one that takes it gets it by descriptor, the others a copy.
+                var original = batch[index];
+                var isGone = false;
+                foreach (var port in Ports)
+                {
+                    if (port == from)
+                    {
+                        continue;
+                    }
+
+                    var sent = original;
+                    if (isGone && !Copy(original, out sent))
+                    {
+                        continue;
+                    }
+
+                    if (port.Transmit(&sent, 1) == 1)
+                    {
+                        isGone = true;
+                    }
+                    else if (sent.Address != original.Address)
+                    {
+                        _umem.Frames.Free(sent.Address);
+                    }
+                }
+
+                if (!isGone)
+                {
+                    _umem.Frames.Free(original.Address);
+                }
+            }
+        }
+
+        private bool Copy(FrameDescriptor original, out FrameDescriptor copy)
+        {
+            copy = original;
+            if (!_umem.Frames.TryAllocate(out var address))
+            {
+                return false;
+            }
+
+            copy.Address = address + Umem.Headroom;
+            new ReadOnlySpan<byte>(_umem.Memory + original.Address, (int)original.Length)
+                .CopyTo(new Span<byte>(_umem.Memory + copy.Address, (int)original.Length));
+            return true;
+        }
+    }
+}
