@@ -1,3 +1,4 @@
+using Oko.Bpf.Btf;
 using Oko.Bpf.Maps;
 
 namespace Oko.Bpf.Loading;
@@ -10,4 +11,11 @@ namespace Oko.Bpf.Loading;
 /// <param name="ValueSize">Bytes of a value.</param>
 /// <param name="MaxEntries">Capacity.</param>
 /// <param name="Flags">Creation flags (<c>BPF_F_*</c>).</param>
-public sealed record MapSpec(string Name, MapType Type, uint KeySize, uint ValueSize, uint MaxEntries, uint Flags);
+public sealed record MapSpec(string Name, MapType Type, uint KeySize, uint ValueSize, uint MaxEntries, uint Flags)
+{
+    /// <summary>Type of a key, if the object says it.</summary>
+    public BtfTypeReference? KeyType { get; init; }
+
+    /// <summary>Type of a value, if the object says it.</summary>
+    public BtfTypeReference? ValueType { get; init; }
+}

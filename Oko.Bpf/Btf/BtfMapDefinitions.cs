@@ -1,0 +1,74 @@
+using Oko.Bpf.Elf;
+using Oko.Bpf.Loading;
+using Oko.Bpf.Maps;
+
+namespace Oko.Bpf.Btf;
+
+/// <summary>Map definitions as libbpf writes them: structs in the section <c>.maps</c> whose member types hold the numbers.
+/// Source: libbpf, src/bpf_helpers.h (__uint, __type).</summary>
+internal static class BtfMapDefinitions
+{
+    /// <summary>The maps of an object with the offset of each in <c>.maps</c>.</summary>
+    internal static IReadOnlyList<(uint Offset, MapSpec Spec)> Read(BtfTypes types)
+    {
+        var section = types.All.FirstOrDefault(type => type.Kind == BtfKind.DataSection && type.Name == ".maps");
+        if (section is null)
+        {
+            return [];
+        }
+
+        return [.. section.Members.Select(member => (member.BitOffset / 8, ReadOne(types, member))).OrderBy(entry => entry.Item1)];
+    }
+
+    private static MapSpec ReadOne(BtfTypes types, BtfMember variable)
+    {
+        var definition = types.Resolve(types[variable.Type].Target);
+        if (definition.Kind != BtfKind.Struct)
+        {
+            throw new ElfFormatException($"map {variable.Name} is not defined by a struct; write struct {{ __uint(type, ...); ... }} {variable.Name} SEC(\".maps\")");
+        }
+
+        uint type = 0, keySize = 0, valueSize = 0, capacity = 0, flags = 0;
+        uint keyType = 0, valueType = 0;
+        foreach (var member in definition.Members)
+        {
+            // __uint(name, v) is int (*name)[v]; __type(name, t) is t *name.
+            var pointer = types.Resolve(member.Type);
+            var number = types.Resolve(pointer.Target) is { Kind: BtfKind.Array } array ? array.Elements : 0;
+            switch (member.Name)
+            {
+                case "type":
+                    type = number;
+                    break;
+                case "key":
+                    (keyType, keySize) = (pointer.Target, types.SizeOf(pointer.Target));
+                    break;
+                case "value":
+                    (valueType, valueSize) = (pointer.Target, types.SizeOf(pointer.Target));
+                    break;
+                case "key_size":
+                    keySize = number;
+                    break;
+                case "value_size":
+                    valueSize = number;
+                    break;
+                case "max_entries":
+                    capacity = number;
+                    break;
+                case "map_flags":
+                    flags = number;
+                    break;
+                case "pinning":
+                    break;
+                default:
+                    throw new ElfFormatException($"map {variable.Name} has the attribute {member.Name}, which is not supported; known are type, key, value, key_size, value_size, max_entries, map_flags");
+            }
+        }
+
+        return new MapSpec(variable.Name, (MapType)type, keySize, valueSize, capacity, flags)
+        {
+            KeyType = keyType == 0 ? null : new BtfTypeReference(types, keyType),
+            ValueType = valueType == 0 ? null : new BtfTypeReference(types, valueType),
+        };
+    }
+}
