@@ -61,6 +61,7 @@ public sealed class StandaloneFlow(RuleManager rules)
     public static FlowMod Add() => new()
     {
         Command = FlowModCommand.Add,
+        Priority = 0,
         Cookie = Cookie,
         Match = FlowMatch.Any,
         Instructions = [new ApplyActionsInstruction(ImmutableArray.Create<OfAction>(new OutputAction(PortNumber.Normal, 0)))],
@@ -70,6 +71,7 @@ public sealed class StandaloneFlow(RuleManager rules)
     public static FlowMod Delete() => new()
     {
         Command = FlowModCommand.DeleteStrict,
+        Priority = 0,
         Cookie = Cookie,
         CookieMask = ulong.MaxValue,
         Match = FlowMatch.Any,

@@ -1,0 +1,53 @@
+using System.Diagnostics;
+using Oko.Agent.Controllers;
+using Oko.OpenFlow.Match;
+using Oko.OpenFlow.Messages;
+using Oko.OpenFlow.Protocol;
+using static Oko.Agent.Tests.Rules.RuleBench;
+
+namespace Oko.Agent.Tests.Rules;
+
+/// <summary>Flow-mods cost microseconds, however many entries there are. The bounds are wide (a loaded machine passes them):
+/// they catch work that grows with the table, not percents.</summary>
+public class RulePerformanceTests
+{
+    private const int Count = 100_000;
+
+    [Test]
+    public void FlowMods_AmongHundredThousandEntries_CostMicroseconds()
+    {
+        using var bench = new RuleBench();
+        Measure("add", 50, bench, index => Add(100, Flow(index), Output(2)));
+        Measure("add with overlap check", 50, bench, index => Add(200, Flow(index), Output(2)) with { Flags = FlowModFlags.CheckOverlap });
+        Measure("replace", 50, bench, index => Add(100, Flow(index), Output(3)));
+        Measure("modify", 50, bench, index => Mod(FlowModCommand.Modify, 0, Flow(index), Apply(Output(2))));
+        Measure("strict modify", 50, bench, index => Mod(FlowModCommand.ModifyStrict, 100, Flow(index), Apply(Output(2))));
+        var watch = Stopwatch.StartNew();
+        bench.Stats().Should().HaveCount(2 * Count);
+        TestContext.Out.WriteLine($"flow stats of {2 * Count} entries: {watch.ElapsedMilliseconds} ms");
+        watch.ElapsedMilliseconds.Should().BeLessThan(2000);
+        Measure("strict delete", 50, bench, index => Mod(FlowModCommand.DeleteStrict, 200, Flow(index)));
+        Measure("delete", 50, bench, index => Mod(FlowModCommand.Delete, 0, Flow(index)));
+        bench.Dump().Should().BeEmpty();
+    }
+
+    private static FlowMatch Flow(int index) => Match((OxmCatalogue.EthType, 0x0800), (OxmCatalogue.Ipv4Dst, 0x0A000000u + (uint)index));
+
+    private static void Measure(string what, double boundMicroseconds, RuleBench bench, Func<int, FlowMod> make)
+    {
+        var mods = Enumerable.Range(0, Count).Select(make).ToArray();
+        var elapsed = bench.Rules.RunAsync(() =>
+        {
+            var watch = Stopwatch.StartNew();
+            foreach (var mod in mods)
+            {
+                bench.Rules.ApplyFlowMod(mod, ConnectionView.Everything);
+            }
+
+            return watch.Elapsed;
+        }).Result;
+        var each = elapsed.TotalMicroseconds / Count;
+        TestContext.Out.WriteLine($"{what}: {each:f2} us");
+        each.Should().BeLessThan(boundMicroseconds, what);
+    }
+}
