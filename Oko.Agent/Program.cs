@@ -1,1 +1,3 @@
-return 0;
+using Oko.Agent.Cli;
+
+return await new CliRoot(Terminal.Standard).RunAsync(args);

@@ -1,0 +1,104 @@
+using System.CommandLine;
+using System.Net.NetworkInformation;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Hosting.Systemd;
+using Microsoft.Extensions.Logging.Console;
+using Oko.Agent.Configuration;
+using Oko.Agent.Observability;
+
+namespace Oko.Agent.Cli;
+
+/// <summary><c>oko run</c>: options to a running switch, until a signal ends it.</summary>
+internal static class RunCommand
+{
+    public static void AddTo(RootCommand root, CliRoot cli)
+    {
+        var datapathId = Single("--datapath-id", "HEX16", "Datapath id, 16 hex digits; without it the address of the first port.");
+        var controllers = Repeatable("--controller", "URL", "Controller to connect to, tcp:HOST[:PORT]; repeatable.");
+        var listeners = Repeatable("--listen", "URL", "Address to listen on for OpenFlow, ptcp:[PORT][:HOST]; repeatable.");
+        var ports = Repeatable("--port", "IFNAME[=NUMBER]", "Interface to use as a port; repeatable.");
+        var failMode = Single("--fail-mode", "secure|standalone", "Without a controller: keep to the installed entries, or learn addresses. Without controllers configured standalone, else secure.");
+        var config = Single("--config", "FILE", "The same options as JSON; the command line takes precedence.");
+        var management = Single("--management", "PATH", $"Path of the management socket [default: {AgentOptions.DefaultManagementPath}].");
+        var cpu = Single("--cpu", "N", "Processor that the forwarding thread is pinned to.");
+        var logLevel = Single("--log-level", "LEVEL", "trace, debug, information, warning or error [default: information].");
+        var command = CliRoot.Make("run", "Runs the switch. Prints 'ready' when ports and listeners are up; logs to standard error.",
+            datapathId, controllers, listeners, ports, failMode, config, management, cpu, logLevel);
+        cli.SetPlainAction(command, (parsed, terminal) =>
+        {
+            var settings = new AgentSettings
+            {
+                DatapathId = parsed.GetValue(datapathId),
+                Controllers = parsed.GetValue(controllers) ?? [],
+                Listeners = parsed.GetValue(listeners) ?? [],
+                Ports = parsed.GetValue(ports) ?? [],
+                FailMode = parsed.GetValue(failMode),
+                Management = parsed.GetValue(management),
+                Cpu = parsed.GetValue(cpu),
+                LogLevel = parsed.GetValue(logLevel),
+            };
+            return RunAsync(parsed.GetValue(config) is { } file ? settings.Over(ConfigurationFile.Read(file)) : settings, terminal);
+        });
+        root.Subcommands.Add(command);
+    }
+
+    private static async Task<int> RunAsync(AgentSettings settings, Terminal terminal)
+    {
+        var options = AgentOptionsValidator.Validate(settings, ListInterfaces());
+        using var loggers = LoggerFactory.Create(logging => ConfigureLogging(logging, options.LogLevel));
+        var log = loggers.CreateLogger<SwitchHost>();
+        var stop = new TaskCompletionSource<PosixSignal>(TaskCreationOptions.RunContinuationsAsynchronously);
+        void OnSignal(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            stop.TrySetResult(context.Signal);
+        }
+
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+        try
+        {
+            await using var running = await SwitchHost.StartAsync(options, loggers);
+            terminal.Output.WriteLine("ready");
+            terminal.Output.Flush();
+            var signal = await stop.Task;
+            LogMessages.Stopping(log, signal.ToString());
+        }
+        catch (IOException exception)
+        {
+            throw new CliException(exception.Message);
+        }
+
+        return ExitCode.Success;
+    }
+
+    /// <summary>Everything goes to standard error: standard output has the one line that starts are waited for by.</summary>
+    private static void ConfigureLogging(ILoggingBuilder logging, LogLevel level)
+    {
+        logging.SetMinimumLevel(level);
+        logging.AddFilter("Microsoft", LogLevel.Warning);
+        logging.AddFilter("Grpc", LogLevel.Critical);
+        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        if (SystemdHelpers.IsSystemdService())
+        {
+            logging.AddSystemdConsole();
+        }
+        else
+        {
+            logging.AddSimpleConsole(console =>
+            {
+                console.SingleLine = true;
+                console.TimestampFormat = "HH:mm:ss.fff ";
+                console.ColorBehavior = LoggerColorBehavior.Disabled;
+            });
+        }
+    }
+
+    private static List<string> ListInterfaces() => [.. NetworkInterface.GetAllNetworkInterfaces().Select(link => link.Name)];
+
+    private static Option<string> Single(string name, string helpName, string description) =>
+        new(name) { HelpName = helpName, Description = description };
+
+    private static Option<string[]> Repeatable(string name, string helpName, string description) =>
+        new(name) { HelpName = helpName, Description = description, AllowMultipleArgumentsPerToken = false };
+}

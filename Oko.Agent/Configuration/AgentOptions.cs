@@ -1,0 +1,36 @@
+using System.Collections.Immutable;
+using Oko.OpenFlow.Channel;
+
+namespace Oko.Agent.Configuration;
+
+/// <summary>What <c>oko run</c> was asked to do, checked. Immutable; made by <see cref="AgentOptionsValidator"/>.</summary>
+public sealed record AgentOptions
+{
+    /// <summary>The management socket when none is named.</summary>
+    public const string DefaultManagementPath = "/run/oko/oko.sock";
+
+    /// <summary>Datapath id, or null: derived at the start (<see cref="DatapathIdentity"/>).</summary>
+    public ulong? DatapathId { get; init; }
+
+    /// <summary>Controllers the switch connects to.</summary>
+    public ImmutableArray<OpenFlowEndpoint> Controllers { get; init; } = [];
+
+    /// <summary>Addresses the switch listens on for OpenFlow.</summary>
+    public ImmutableArray<OpenFlowEndpoint> Listeners { get; init; } = [];
+
+    /// <summary>Interfaces given to the switch, in the order they were named.</summary>
+    public ImmutableArray<PortOptions> Ports { get; init; } = [];
+
+    /// <summary>What happens without a controller. When not given: <see cref="Configuration.FailMode.Standalone"/> if no controller is
+    /// configured, else <see cref="Configuration.FailMode.Secure"/>.</summary>
+    public FailMode FailMode { get; init; }
+
+    /// <summary>Absolute path of the management socket.</summary>
+    public string ManagementPath { get; init; } = DefaultManagementPath;
+
+    /// <summary>Processor the worker is pinned to, or null: the kernel chooses.</summary>
+    public int? Cpu { get; init; }
+
+    /// <summary>Least severe level that is logged.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+}

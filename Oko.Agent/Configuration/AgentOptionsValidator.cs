@@ -1,0 +1,248 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
+using Oko.OpenFlow.Channel;
+
+namespace Oko.Agent.Configuration;
+
+/// <summary>
+/// Turns what people wrote into <see cref="AgentOptions"/>, or says everything that is wrong with it at once. Looks at nothing but
+/// the settings and the list of interfaces it is given. Any thread.
+/// </summary>
+public static class AgentOptionsValidator
+{
+    /// <summary>Longest path of a Unix socket (<c>sun_path</c> less its NUL).</summary>
+    private const int MaxSocketPathBytes = 107;
+
+    /// <summary>Checks all settings.</summary>
+    /// <param name="settings">As written.</param>
+    /// <param name="interfaceNames">The interfaces of this network namespace.</param>
+    /// <exception cref="ConfigurationException">With every fault.</exception>
+    public static AgentOptions Validate(AgentSettings settings, IReadOnlyCollection<string> interfaceNames)
+    {
+        var faults = new List<string>();
+        var controllers = ReadEndpoints("--controller", settings.Controllers, faults);
+        var options = new AgentOptions
+        {
+            DatapathId = ReadDatapathId(settings.DatapathId, faults),
+            Controllers = controllers,
+            Listeners = ReadEndpoints("--listen", settings.Listeners, faults),
+            Ports = ReadPorts(settings.Ports, interfaceNames, faults),
+            FailMode = ReadFailMode(settings, faults),
+            ManagementPath = ReadManagementPath(settings.Management, faults),
+            Cpu = ReadCpu(settings.Cpu, faults),
+            LogLevel = ReadLogLevel(settings.LogLevel, faults),
+        };
+        return faults.Count == 0 ? options : throw new ConfigurationException([.. faults]);
+    }
+
+    private static ulong? ReadDatapathId(string? text, List<string> faults)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        if (text.Length == 16 && ulong.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var id) && id != 0)
+        {
+            return id;
+        }
+
+        faults.Add($"--datapath-id {text}: not a datapath id; write 16 hex digits, not all zero, such as 00000000000000c1.");
+        return null;
+    }
+
+    private static ImmutableArray<OpenFlowEndpoint> ReadEndpoints(string option, IReadOnlyList<string> texts, List<string> faults)
+    {
+        var endpoints = ImmutableArray.CreateBuilder<OpenFlowEndpoint>();
+        var isListener = option == "--listen";
+        foreach (var text in texts)
+        {
+            try
+            {
+                var endpoint = OpenFlowEndpoint.Parse(text);
+                if (endpoint.IsListener != isListener)
+                {
+                    faults.Add(isListener
+                        ? $"{option} {text}: this is an address to connect to; listen on ptcp:[PORT][:HOST], or name it with --controller."
+                        : $"{option} {text}: this is an address to listen on; connect to tcp:HOST[:PORT], or name it with --listen.");
+                }
+                else
+                {
+                    endpoints.Add(endpoint);
+                }
+            }
+            catch (FormatException exception)
+            {
+                faults.Add($"{option}: {exception.Message}");
+            }
+        }
+
+        return endpoints.ToImmutable();
+    }
+
+    private static ImmutableArray<PortOptions> ReadPorts(
+        IReadOnlyList<string> texts, IReadOnlyCollection<string> interfaceNames, List<string> faults)
+    {
+        var named = new List<(string Text, string Name, uint? Number)>();
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        var numbers = new Dictionary<uint, string>();
+        foreach (var text in texts)
+        {
+            var equals = text.LastIndexOf('=');
+            var name = equals < 0 ? text : text[..equals];
+            uint? number = null;
+            if (equals >= 0)
+            {
+                number = ReadPortNumber(text, text[(equals + 1)..], faults);
+                if (number is null)
+                {
+                    continue;
+                }
+
+                if (!numbers.TryAdd(number.Value, text))
+                {
+                    faults.Add($"--port {text}: port number {number} is taken by --port {numbers[number.Value]}; give each port its own.");
+                }
+            }
+
+            if (FindInterfaceFault(name, interfaceNames) is { } fault)
+            {
+                faults.Add($"--port {text}: {fault}");
+            }
+            else if (!names.Add(name))
+            {
+                faults.Add($"--port {text}: interface {name} is named twice; name each interface once.");
+            }
+
+            named.Add((text, name, number));
+        }
+
+        // Ports without a number take the lowest free ones, in the order they were named.
+        var ports = ImmutableArray.CreateBuilder<PortOptions>();
+        uint next = 1;
+        foreach (var (text, name, number) in named)
+        {
+            while (number is null && numbers.ContainsKey(next))
+            {
+                next++;
+            }
+
+            var chosen = number ?? next;
+            numbers.TryAdd(chosen, text);
+            ports.Add(new PortOptions(name, chosen));
+        }
+
+        return ports.ToImmutable();
+    }
+
+    private static uint? ReadPortNumber(string text, string digits, List<string> faults)
+    {
+        if (uint.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= PortOptions.MaxNumber)
+        {
+            return number;
+        }
+
+        faults.Add($"--port {text}: '{digits}' is not a port number; allowed are 1 to {PortOptions.MaxNumber}. Without =NUMBER the lowest free one is taken.");
+        return null;
+    }
+
+    private static string? FindInterfaceFault(string name, IReadOnlyCollection<string> interfaceNames)
+    {
+        if (name.Length == 0 || Encoding.UTF8.GetByteCount(name) > PortOptions.MaxNameLength)
+        {
+            return $"'{name}' is not the name of an interface; write IFNAME or IFNAME=NUMBER, such as eth1=1.";
+        }
+
+        if (interfaceNames.Contains(name))
+        {
+            return null;
+        }
+
+        var present = interfaceNames.Where(other => other != "lo").Order(StringComparer.Ordinal).Take(12).ToList();
+        return $"there is no interface {name} in this network namespace; " +
+            (present.Count == 0 ? "there is none but the loopback." : $"there are {string.Join(", ", present)}.");
+    }
+
+    private static FailMode ReadFailMode(AgentSettings settings, List<string> faults)
+    {
+        switch (settings.FailMode)
+        {
+            case null:
+                return settings.Controllers.Count == 0 ? FailMode.Standalone : FailMode.Secure;
+            case "standalone":
+                return FailMode.Standalone;
+            case "secure":
+                return FailMode.Secure;
+            default:
+                faults.Add($"--fail-mode {settings.FailMode}: allowed are secure (keep to the installed entries) and standalone (learn addresses).");
+                return FailMode.Secure;
+        }
+    }
+
+    private static string ReadManagementPath(string? path, List<string> faults)
+    {
+        if (path is null)
+        {
+            return AgentOptions.DefaultManagementPath;
+        }
+
+        if (FindSocketPathFault(path) is { } fault)
+        {
+            faults.Add($"--management {path}: {fault}");
+            return AgentOptions.DefaultManagementPath;
+        }
+
+        return Path.GetFullPath(path);
+    }
+
+    /// <summary>What is wrong with the path of a socket, or null.</summary>
+    public static string? FindSocketPathFault(string path)
+    {
+        if (path.Length == 0 || path.EndsWith('/') || path.Contains('\0'))
+        {
+            return $"not the path of a socket; write a file name such as {AgentOptions.DefaultManagementPath}.";
+        }
+
+        var bytes = Encoding.UTF8.GetByteCount(Path.GetFullPath(path));
+        return bytes > MaxSocketPathBytes
+            ? $"the path has {bytes} bytes, and the kernel takes at most {MaxSocketPathBytes} for a Unix socket; choose a shorter one."
+            : null;
+    }
+
+    private static int? ReadCpu(string? text, List<string> faults)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var cpu) && cpu < Environment.ProcessorCount)
+        {
+            return cpu;
+        }
+
+        faults.Add($"--cpu {text}: not a processor of this machine; allowed are 0 to {Environment.ProcessorCount - 1}.");
+        return null;
+    }
+
+    private static LogLevel ReadLogLevel(string? text, List<string> faults)
+    {
+        switch (text?.ToLowerInvariant())
+        {
+            case null or "information" or "info":
+                return LogLevel.Information;
+            case "trace":
+                return LogLevel.Trace;
+            case "debug":
+                return LogLevel.Debug;
+            case "warning":
+                return LogLevel.Warning;
+            case "error":
+                return LogLevel.Error;
+            default:
+                faults.Add($"--log-level {text}: allowed are trace, debug, information, warning, error.");
+                return LogLevel.Information;
+        }
+    }
+}

@@ -1,0 +1,43 @@
+namespace Oko.Agent.Configuration;
+
+/// <summary>The options of <c>oko run</c> as people wrote them, on the command line or in a file, not checked yet; null or empty
+/// means not given. <see cref="AgentOptionsValidator"/> turns them into <see cref="AgentOptions"/>.</summary>
+public sealed record AgentSettings
+{
+    /// <summary><c>--datapath-id</c>: 16 hex digits.</summary>
+    public string? DatapathId { get; init; }
+
+    /// <summary><c>--controller</c>, repeatable.</summary>
+    public IReadOnlyList<string> Controllers { get; init; } = [];
+
+    /// <summary><c>--listen</c>, repeatable.</summary>
+    public IReadOnlyList<string> Listeners { get; init; } = [];
+
+    /// <summary><c>--port IFNAME[=NUMBER]</c>, repeatable.</summary>
+    public IReadOnlyList<string> Ports { get; init; } = [];
+
+    /// <summary><c>--fail-mode</c>: secure or standalone.</summary>
+    public string? FailMode { get; init; }
+
+    /// <summary><c>--management</c>: path of the socket.</summary>
+    public string? Management { get; init; }
+
+    /// <summary><c>--cpu</c>: number of the processor the worker is pinned to.</summary>
+    public string? Cpu { get; init; }
+
+    /// <summary><c>--log-level</c>.</summary>
+    public string? LogLevel { get; init; }
+
+    /// <summary>These settings where they are given, else the others: the command line over the file. A list replaces a list.</summary>
+    public AgentSettings Over(AgentSettings others) => new()
+    {
+        DatapathId = DatapathId ?? others.DatapathId,
+        Controllers = Controllers.Count > 0 ? Controllers : others.Controllers,
+        Listeners = Listeners.Count > 0 ? Listeners : others.Listeners,
+        Ports = Ports.Count > 0 ? Ports : others.Ports,
+        FailMode = FailMode ?? others.FailMode,
+        Management = Management ?? others.Management,
+        Cpu = Cpu ?? others.Cpu,
+        LogLevel = LogLevel ?? others.LogLevel,
+    };
+}

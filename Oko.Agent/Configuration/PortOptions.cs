@@ -1,0 +1,14 @@
+namespace Oko.Agent.Configuration;
+
+/// <summary>A network interface given to the switch. Immutable.</summary>
+/// <param name="InterfaceName">Name of the interface, 1 to 15 bytes.</param>
+/// <param name="Number">OpenFlow port number, 1 to 0xfeff.</param>
+public sealed record PortOptions(string InterfaceName, uint Number)
+{
+    /// <summary>Highest port number that may be chosen. OpenFlow allows up to 0xffffff00 (OFPP_MAX); tools that keep numbers in
+    /// 16 bits, as OpenFlow 1.0 did, read those above 0xfeff as reserved ports.</summary>
+    public const uint MaxNumber = 0xfeff;
+
+    /// <summary>Longest name the kernel takes (<c>IFNAMSIZ</c> - 1).</summary>
+    public const int MaxNameLength = 15;
+}

@@ -1,0 +1,179 @@
+using Oko.Bpf.Maps;
+using Oko.OpenFlow.OkoExtension;
+
+namespace Oko.Agent.Filters;
+
+/// <summary>Reads and changes maps for controllers and the command line. Control thread; programs may use the maps meanwhile.</summary>
+/// <remarks>A request is all or nothing: each entry is checked before the first is written, and what still fails then (a program
+/// filled the map meanwhile) undoes the entries before it. Source: <c>oko-extension.md</c>, section 2 "MAP_UPDATE,
+/// MAP_DELETE".</remarks>
+public sealed class MapService(FilterStore store)
+{
+    /// <summary>Sets entries.</summary>
+    /// <param name="filterId">The filter.</param>
+    /// <param name="mapIndex">The map, 0-based.</param>
+    /// <param name="entries">Keys and values, raw bytes as the program sees them.</param>
+    /// <param name="flags">0 any, 1 only new, 2 only existing.</param>
+    /// <exception cref="OkoErrorException">FILTER_UNKNOWN, MAP_UNKNOWN, MAP_OPERATION, MAP_SIZE, MAP_ENTRY.</exception>
+    public void Update(uint filterId, int mapIndex, IReadOnlyList<(byte[] Key, byte[] Value)> entries, ulong flags)
+    {
+        var map = GetWritable(filterId, mapIndex);
+        if (flags > MapUpdateFlags.Exist)
+        {
+            throw Refuse(OkoErrorType.MapOperation, filterId, map, $"{flags} is not a flag of an update; allowed are 0 any, 1 only new, 2 only existing");
+        }
+
+        CheckSizes(filterId, map, entries.Select(entry => entry.Key), entries.Select(entry => entry.Value));
+        CheckUpdate(filterId, map, entries, flags);
+        var undo = new Stack<(byte[] Key, byte[]? Old)>(entries.Count);
+        for (var index = 0; index < entries.Count; index++)
+        {
+            var (key, value) = entries[index];
+            var old = Lookup(map, key);
+            var code = map.Update(key, value, flags);
+            if (code != MapErrno.None)
+            {
+                Undo(map, undo);
+                throw Refuse(OkoErrorType.MapEntry, filterId, map, $"entry {index}: {Explain(code, map)}; nothing was changed");
+            }
+
+            undo.Push((key, old));
+        }
+    }
+
+    /// <summary>Deletes entries (an array's elements become zero); without keys all of them.</summary>
+    /// <exception cref="OkoErrorException">FILTER_UNKNOWN, MAP_UNKNOWN, MAP_OPERATION, MAP_SIZE, MAP_ENTRY.</exception>
+    public void Delete(uint filterId, int mapIndex, IReadOnlyList<byte[]> keys)
+    {
+        var map = GetWritable(filterId, mapIndex);
+        if (keys.Count == 0)
+        {
+            map.Clear();
+            return;
+        }
+
+        CheckSizes(filterId, map, keys, []);
+        var seen = new HashSet<ByteKey>();
+        for (var index = 0; index < keys.Count; index++)
+        {
+            if (!seen.Add(new ByteKey(keys[index])) || Lookup(map, keys[index]) is null)
+            {
+                throw Refuse(OkoErrorType.MapEntry, filterId, map,
+                    $"entry {index}: the key {Convert.ToHexStringLower(keys[index])} is not there; nothing was deleted");
+            }
+        }
+
+        foreach (var key in keys)
+        {
+            // A program may have deleted it meanwhile; then the entry is gone as asked.
+            map.Delete(key);
+        }
+    }
+
+    /// <summary>All entries of a map, each copied at one moment.</summary>
+    /// <exception cref="OkoErrorException">FILTER_UNKNOWN, MAP_UNKNOWN.</exception>
+    public IReadOnlyList<(byte[] Key, byte[] Value)> Dump(uint filterId, int mapIndex) => store.GetMap(filterId, mapIndex).Snapshot();
+
+    private static OkoErrorException Refuse(OkoErrorType type, uint filterId, BpfMap map, string text) =>
+        new(type, filterId, $"filter {filterId}, map {map.Name}: {text}.");
+
+    private static byte[]? Lookup(BpfMap map, byte[] key)
+    {
+        var value = new byte[map.ValueSize];
+        return map.TryLookup(key, value) ? value : null;
+    }
+
+    private static void CheckSizes(uint filterId, BpfMap map, IEnumerable<byte[]> keys, IEnumerable<byte[]> values)
+    {
+        if (keys.FirstOrDefault(key => key.Length != map.KeySize) is { } wrongKey)
+        {
+            throw Refuse(OkoErrorType.MapSize, filterId, map, $"keys have {map.KeySize} bytes, not {wrongKey.Length}");
+        }
+
+        if (values.FirstOrDefault(value => value.Length != map.ValueSize) is { } wrongValue)
+        {
+            throw Refuse(OkoErrorType.MapSize, filterId, map, $"values have {map.ValueSize} bytes, not {wrongValue.Length}");
+        }
+    }
+
+    /// <summary>Finds what the flags or the capacity forbid, as if the entries were set one after the other.</summary>
+    private static void CheckUpdate(uint filterId, BpfMap map, IReadOnlyList<(byte[] Key, byte[] Value)> entries, ulong flags)
+    {
+        var added = new HashSet<ByteKey>();
+        var capacity = map.MaxEntries - (map.Type == MapType.Array ? 0 : map.Count);
+        for (var index = 0; index < entries.Count; index++)
+        {
+            var key = entries[index].Key;
+            var isThere = added.Contains(new ByteKey(key)) || Lookup(map, key) is not null;
+            int code;
+            if (isThere)
+            {
+                code = flags == MapUpdateFlags.NoExist ? MapErrno.Exists : MapErrno.None;
+            }
+            else if (flags == MapUpdateFlags.Exist)
+            {
+                code = MapErrno.NotFound;
+            }
+            else
+            {
+                added.Add(new ByteKey(key));
+                code = map.Type == MapType.Array || added.Count > capacity ? MapErrno.Full : MapErrno.None;
+            }
+
+            if (code != MapErrno.None)
+            {
+                throw Refuse(OkoErrorType.MapEntry, filterId, map, $"entry {index}: {Explain(code, map)}; nothing was changed");
+            }
+        }
+    }
+
+    private static string Explain(int code, BpfMap map) => code switch
+    {
+        MapErrno.NotFound => "the key is not there, and only existing ones were to change",
+        MapErrno.Exists => "the key is there, and only new ones were to be added",
+        MapErrno.Full when map.Type == MapType.Array => $"the index is out of range; allowed are 0 to {map.MaxEntries - 1}",
+        MapErrno.Full => $"the map is full ({map.MaxEntries} entries)",
+        MapErrno.Busy => "free entries are still in use by a running program; try again",
+        _ => $"the map refused it (code {code})",
+    };
+
+    private static void Undo(BpfMap map, Stack<(byte[] Key, byte[]? Old)> undo)
+    {
+        while (undo.TryPop(out var step))
+        {
+            if (step.Old is null)
+            {
+                map.Delete(step.Key);
+            }
+            else
+            {
+                map.Update(step.Key, step.Old, MapUpdateFlags.Any);
+            }
+        }
+    }
+
+    private BpfMap GetWritable(uint filterId, int mapIndex)
+    {
+        var map = store.GetMap(filterId, mapIndex);
+        return store.IsWritable(filterId, mapIndex)
+            ? map
+            : throw Refuse(OkoErrorType.MapOperation, filterId, map, "these are constants of the program; replace the filter to change them");
+    }
+
+    /// <summary>A key compared by its bytes.</summary>
+    private readonly struct ByteKey(byte[] bytes) : IEquatable<ByteKey>
+    {
+        private readonly byte[] _bytes = bytes;
+
+        public bool Equals(ByteKey other) => _bytes.AsSpan().SequenceEqual(other._bytes);
+
+        public override bool Equals(object? obj) => obj is ByteKey other && Equals(other);
+
+        public override int GetHashCode()
+        {
+            var hash = default(HashCode);
+            hash.AddBytes(_bytes);
+            return hash.ToHashCode();
+        }
+    }
+}

@@ -1,0 +1,114 @@
+using Microsoft.Extensions.Hosting.Systemd;
+using Oko.Agent.Configuration;
+using Oko.Agent.Observability;
+using Oko.Agent.Ports;
+using Oko.Agent.Rules;
+using Oko.Datapath.AfXdp;
+using Oko.Datapath.Interop;
+using Oko.Datapath.Ports;
+using Oko.Datapath.Workers;
+
+namespace Oko.Agent;
+
+/// <summary>
+/// A running switch: makes its parts, starts them in an order in which each finds what it needs, and stops them in the reverse
+/// one. Used by one thread.
+/// </summary>
+/// <remarks>
+/// Ports are opened before anything listens, so that what cannot work ends the start at once; connections to controllers come last,
+/// since a controller may send its first flow-mod within a millisecond. Stopping begins with who gives orders and ends with
+/// the packets.
+/// </remarks>
+public sealed class SwitchHost : IAsyncDisposable
+{
+    private readonly ILogger _log;
+    private readonly SystemdNotifier _systemd = new();
+    private readonly Oko.Datapath.Workers.Datapath _datapath;
+    private readonly RuleManager _rules;
+    private readonly SwitchPorts _ports;
+    private LinkWatcher? _links;
+
+    private SwitchHost(AgentOptions options, ILoggerFactory loggers)
+    {
+        _log = loggers.CreateLogger<SwitchHost>();
+        _datapath = new Oko.Datapath.Workers.Datapath(new DatapathOptions { Cpu = options.Cpu ?? -1 });
+        _rules = new RuleManager(_datapath, new RuleManagerOptions(), loggers.CreateLogger<RuleManager>());
+        _ports = new SwitchPorts(_rules, _datapath, OpenPort, loggers.CreateLogger<SwitchPorts>());
+    }
+
+    /// <summary>Starts a switch; when this returns, ports and listeners are up.</summary>
+    /// <exception cref="IOException">A port, a listener or the management socket cannot be had; the message is for people. Nothing
+    /// is left running.</exception>
+    public static async Task<SwitchHost> StartAsync(AgentOptions options, ILoggerFactory loggers)
+    {
+        var host = new SwitchHost(options, loggers);
+        try
+        {
+            host.StartParts(options);
+            return host;
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Stops everything, within about a second.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _systemd.Notify(ServiceState.Stopping);
+        await StopPart("link watcher", () => _links?.Dispose());
+        await StopPart("control thread", _rules.Dispose);
+        await StopPart("worker", _datapath.Stop);
+        await StopPart("ports", _datapath.Dispose);
+    }
+
+    private void StartParts(AgentOptions options)
+    {
+        foreach (var port in options.Ports)
+        {
+            _ports.Open(port);
+        }
+
+        var identity = options.DatapathId ??
+            DatapathIdentity.Derive(_ports.All.Count > 0 ? _ports.All[0].Port?.HardwareAddress : null, options.ManagementPath);
+        LogMessages.Starting(_log, Version, identity, options.FailMode.ToString().ToLowerInvariant());
+        _ports.ReportPartialChecksums();
+        if (options.FailMode == FailMode.Standalone)
+        {
+            new StandaloneFlow(_rules).Enter();
+        }
+
+        _datapath.Start();
+        _rules.Start();
+        _links = new LinkWatcher(_ports.OnLinkEvent);
+        LogMessages.Ready(_log, options.Ports.Length, options.Controllers.Length, options.Listeners.Length);
+        _systemd.Notify(ServiceState.Ready);
+    }
+
+    private static string Version =>
+        typeof(SwitchHost).Assembly.GetName().Version?.ToString(3) ?? "unknown";
+
+    private Port OpenPort(PortOptions options) =>
+        AfXdpPort.Open(options.InterfaceName, options.Number, _datapath.Umem, new AfXdpOptions());
+
+    private Task StopPart(string part, Action stop) => StopPart(part, () =>
+    {
+        stop();
+        return Task.CompletedTask;
+    });
+
+    /// <summary>A part that fails to stop must not keep the others from stopping.</summary>
+    private async Task StopPart(string part, Func<Task> stop)
+    {
+        try
+        {
+            await stop();
+        }
+        catch (Exception exception)
+        {
+            LogMessages.StopFailed(_log, exception, part);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using Oko.Agent.Configuration;
+
+namespace Oko.Agent.Tests.Configuration;
+
+public sealed class AgentOptionsValidatorTests
+{
+    private static readonly string[] Interfaces = ["lo", "eth1", "eth2", "eth3"];
+
+    [Test]
+    public void Validate_NothingGiven_IsALearningSwitchWithDefaults()
+    {
+        var options = Validate(new AgentSettings());
+
+        options.FailMode.Should().Be(FailMode.Standalone);
+        options.ManagementPath.Should().Be("/run/oko/oko.sock");
+        options.DatapathId.Should().BeNull();
+        options.Ports.Should().BeEmpty();
+    }
+
+    [Test]
+    public void Validate_ControllerWithoutFailMode_IsSecure() =>
+        Validate(new AgentSettings { Controllers = ["tcp:127.0.0.1:6653"] }).FailMode.Should().Be(FailMode.Secure);
+
+    [Test]
+    public void Validate_PortsWithoutNumbers_TakeTheLowestFreeOnes()
+    {
+        var options = Validate(new AgentSettings { Ports = ["eth1", "eth2=1", "eth3"] });
+
+        options.Ports.Should().Equal(new PortOptions("eth1", 2), new PortOptions("eth2", 1), new PortOptions("eth3", 3));
+    }
+
+    [Test]
+    public void Validate_SeveralFaults_NamesThemAll()
+    {
+        var settings = new AgentSettings
+        {
+            DatapathId = "xyz",
+            Controllers = ["http://1.2.3.4", "ptcp:6653"],
+            Listeners = ["tcp:1.2.3.4"],
+            Ports = ["nosuch0", "eth1=1", "eth2=1", "eth3=0", "eth1=65280"],
+            FailMode = "open",
+            Management = "/tmp/",
+            Cpu = "-1",
+            LogLevel = "loud",
+        };
+
+        var faults = Fault(settings);
+
+        faults.Should().HaveCount(12);
+        faults.Should().ContainSingle(fault => fault.Contains("--datapath-id xyz") && fault.Contains("16 hex digits"));
+        faults.Should().ContainSingle(fault => fault.Contains("http://1.2.3.4"));
+        faults.Should().ContainSingle(fault => fault.StartsWith("--controller ptcp:6653") && fault.Contains("--listen"));
+        faults.Should().ContainSingle(fault => fault.StartsWith("--listen tcp:1.2.3.4") && fault.Contains("--controller"));
+        faults.Should().ContainSingle(fault => fault.Contains("nosuch0") && fault.Contains("eth1, eth2, eth3"));
+        faults.Should().ContainSingle(fault => fault.Contains("--port eth2=1") && fault.Contains("taken by --port eth1=1"));
+        faults.Should().Contain(fault => fault.Contains("'0' is not a port number") && fault.Contains("1 to 65279"));
+        faults.Should().Contain(fault => fault.Contains("'65280' is not a port number"));
+        faults.Should().ContainSingle(fault => fault.Contains("--fail-mode open"));
+        faults.Should().ContainSingle(fault => fault.Contains("--management /tmp/"));
+        faults.Should().ContainSingle(fault => fault.Contains("--cpu -1"));
+        faults.Should().ContainSingle(fault => fault.Contains("--log-level loud"));
+    }
+
+    [TestCase("")]
+    [TestCase("=1")]
+    [TestCase("a-name-of-sixteen")]
+    public void Validate_ImpossibleInterfaceName_ShowsTheForm(string port) =>
+        Fault(new AgentSettings { Ports = [port] }).Should().ContainSingle().Which.Should().Contain("IFNAME=NUMBER");
+
+    [Test]
+    public void Validate_InterfaceNamedTwice_IsRefused() =>
+        Fault(new AgentSettings { Ports = ["eth1", "eth1=4"] }).Should().ContainSingle().Which.Should().Contain("named twice");
+
+    [TestCase("0000000000000000")]
+    [TestCase("00000000000000001")]
+    [TestCase("1")]
+    [TestCase("+00000000000001a")]
+    public void Validate_DatapathIdNot16HexDigits_IsRefused(string id) =>
+        Fault(new AgentSettings { DatapathId = id }).Should().ContainSingle().Which.Should().Contain(id);
+
+    [Test]
+    public void Validate_DatapathId_IsReadAsHex() =>
+        Validate(new AgentSettings { DatapathId = "00000000000000c1" }).DatapathId.Should().Be(0xc1);
+
+    [Test]
+    public void Validate_ManagementPathTooLongForASocket_SaysTheLimit() =>
+        Fault(new AgentSettings { Management = "/tmp/" + new string('a', 120) }).Should().ContainSingle().Which.Should().Contain("107");
+
+    private static AgentOptions Validate(AgentSettings settings) => AgentOptionsValidator.Validate(settings, Interfaces);
+
+    private static IEnumerable<string> Fault(AgentSettings settings)
+    {
+        var act = () => Validate(settings);
+        return act.Should().Throw<ConfigurationException>().Which.Faults;
+    }
+}
