@@ -16,6 +16,7 @@ internal sealed unsafe class AfXdpResources : IDisposable
 {
     private const int EthernetHeaderSize = 14, VlanTagSize = 4;
 
+    private InjectMap? _injectMap;
     private RedirectProgram? _program;
     private int _promiscuous = -1;
 
@@ -36,6 +37,9 @@ internal sealed unsafe class AfXdpResources : IDisposable
 
     /// <summary>The program on the device.</summary>
     internal XdpAttachment? Attachment { get; private set; }
+
+    /// <summary>Sends by test runs; null where the TX ring is the better or the only way.</summary>
+    internal LiveFrameInjector? Injector { get; private set; }
 
     /// <summary>Opens all of it.</summary>
     /// <exception cref="PortOpenException">Something is in the way; nothing is left open.</exception>
@@ -80,6 +84,7 @@ internal sealed unsafe class AfXdpResources : IDisposable
             socket.Dispose();
         }
 
+        _injectMap?.Dispose();
         if (_promiscuous >= 0)
         {
             _ = Socket.Close(_promiscuous);
@@ -90,7 +95,7 @@ internal sealed unsafe class AfXdpResources : IDisposable
     private void OpenAll(Umem umem, AfXdpOptions options)
     {
         var queues = Ethtool.ReadReceiveQueues(Link.Name);
-        _program = new RedirectProgram(queues);
+        _program = LoadProgram(queues, options);
         for (var queue = 0; queue < queues; queue++)
         {
             var socket = XdpSocket.Open(umem, Link, Driver, queue, options);
@@ -99,7 +104,33 @@ internal sealed unsafe class AfXdpResources : IDisposable
         }
 
         Attachment = XdpAttachment.Attach(_program, Link, options.Mode);
+        if (_injectMap is not null && Attachment.IsNative)
+        {
+            Injector = new LiveFrameInjector(_injectMap, _program, umem);
+        }
+
         BecomePromiscuous();
+    }
+
+    /// <summary>On veth with the part that injects, if this kernel has what it needs (Linux 5.18).</summary>
+    private RedirectProgram LoadProgram(int queues, AfXdpOptions options)
+    {
+        if (options is { Transmit: TransmitMode.Automatic, Mode: not XdpMode.Generic } && Driver == "veth")
+        {
+            try
+            {
+                _injectMap = new InjectMap();
+                return new RedirectProgram(queues, Link.Index, _injectMap);
+            }
+            catch (XdpSystemCallException)
+            {
+                // The plain program below does without; if the reason was another one, it says so.
+                _injectMap?.Dispose();
+                _injectMap = null;
+            }
+        }
+
+        return new RedirectProgram(queues, Link.Index, null);
     }
 
     /// <summary>A switch takes frames for any address. Bound to a descriptor, so it ends with the process.</summary>

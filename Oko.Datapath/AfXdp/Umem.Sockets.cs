@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Oko.Datapath.Interop;
 
 namespace Oko.Datapath.AfXdp;
 
@@ -14,9 +15,13 @@ public sealed unsafe partial class Umem
     private readonly List<XdpSocket> _sockets = [];
     private readonly ConcurrentQueue<ReturnedFrames> _returned = new();
     private int _fillReserved;
+    private XdpFeatureWatcher? _features;
 
     /// <summary>Chunks of a closed port, which may be used from a point of <see cref="Environment.TickCount64"/> on.</summary>
     private sealed record ReturnedFrames(ulong[] Addresses, long NotBefore);
+
+    /// <summary>Tells ports whether their device sends redirected frames; runs from the first request on. Control thread.</summary>
+    internal XdpFeatureWatcher Features => _features ??= new XdpFeatureWatcher();
 
     /// <summary>Bound sockets with a sharing key, oldest first. Any thread.</summary>
     internal IReadOnlyList<XdpSocket> SocketsLike(string sharingKey)

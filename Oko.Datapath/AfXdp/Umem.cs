@@ -79,6 +79,7 @@ public sealed unsafe partial class Umem : IDisposable
     {
         if (_memory is not null)
         {
+            _features?.Dispose();
             Frames.Dispose();
             _ = Mman.Unmap((nint)_memory, SizeBytes);
             _memory = null;

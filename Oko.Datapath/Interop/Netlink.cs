@@ -133,15 +133,8 @@ internal sealed unsafe class Netlink : IDisposable
     /// <summary>Walks the messages of a datagram; true when it ends a dump. Stops at the first length that does not fit.</summary>
     internal static bool Parse(ReadOnlySpan<byte> datagram, Action<LinkMessage> handler)
     {
-        while (datagram.Length >= HeaderSize)
+        while (TakeMessage(ref datagram, out var type, out var body))
         {
-            var length = MemoryMarshal.Read<uint>(datagram);
-            var type = MemoryMarshal.Read<ushort>(datagram[4..]);
-            if (length < HeaderSize || length > datagram.Length)
-            {
-                return false;
-            }
-
             if (type is MessageDone or MessageError)
             {
                 return true;
@@ -149,13 +142,33 @@ internal sealed unsafe class Netlink : IDisposable
 
             if (type is NewLink or DeleteLink)
             {
-                handler(new LinkMessage(type, ParseLink(datagram[HeaderSize..(int)length])));
+                handler(new LinkMessage(type, ParseLink(body)));
             }
-
-            datagram = datagram[Math.Min(datagram.Length, Align((int)length))..];
         }
 
         return false;
+    }
+
+    /// <summary>Takes the next message off a datagram; false at the end, and when the length does not fit.</summary>
+    internal static bool TakeMessage(scoped ref ReadOnlySpan<byte> datagram, out ushort type, out ReadOnlySpan<byte> body)
+    {
+        type = 0;
+        body = default;
+        if (datagram.Length < HeaderSize)
+        {
+            return false;
+        }
+
+        var length = MemoryMarshal.Read<uint>(datagram);
+        if (length < HeaderSize || length > datagram.Length)
+        {
+            return false;
+        }
+
+        type = MemoryMarshal.Read<ushort>(datagram[4..]);
+        body = datagram[HeaderSize..(int)length];
+        datagram = datagram[Math.Min(datagram.Length, Align((int)length))..];
+        return true;
     }
 
     /// <inheritdoc/>
@@ -223,7 +236,8 @@ internal sealed unsafe class Netlink : IDisposable
         return default;
     }
 
-    private static bool TakeAttribute(scoped ref ReadOnlySpan<byte> attributes, out ushort type, out ReadOnlySpan<byte> value)
+    /// <summary>Takes the next attribute off a list; false at the end, and when the length does not fit.</summary>
+    internal static bool TakeAttribute(scoped ref ReadOnlySpan<byte> attributes, out ushort type, out ReadOnlySpan<byte> value)
     {
         type = 0;
         value = default;

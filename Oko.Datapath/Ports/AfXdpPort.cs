@@ -28,6 +28,7 @@ public sealed unsafe class AfXdpPort : Port
     private readonly AfXdpResources _resources;
     private readonly XdpSocket[] _sockets;
     private readonly XdpSocket _out;
+    private readonly LiveFrameInjector? _injector;
     private readonly int _chunkShift;
     private readonly int[] _fillTargets;
 
@@ -41,6 +42,8 @@ public sealed unsafe class AfXdpPort : Port
     private int _nextQueue;
     private long _nextCheck;
     private bool _isGone;
+    private bool _mayInject;
+    private long _lostInjections;
     private bool _isDisposed;
 
     private AfXdpPort(AfXdpResources resources, uint number, Umem umem, int ringSize)
@@ -56,6 +59,11 @@ public sealed unsafe class AfXdpPort : Port
         _fillTargets = [.. _sockets.Select(_ => umem.ReserveFill(ringSize))];
         CurrentSpeedKbps = Ethtool.ReadSpeedKbps(resources.Link.Name);
         ApplyLink(resources.Link);
+        _injector = resources.Injector;
+        if (_injector is not null)
+        {
+            umem.Features.Add(InterfaceIndex, allowed => Volatile.Write(ref _mayInject, allowed));
+        }
     }
 
     /// <inheritdoc/>
@@ -75,7 +83,13 @@ public sealed unsafe class AfXdpPort : Port
 
     /// <inheritdoc/>
     public override string ModeText =>
-        $"AF_XDP {(IsNative ? "native" : "generic")} {(IsZeroCopy ? "zero-copy" : "copy")}, transmit by sendto";
+        $"AF_XDP {(IsNative ? "native" : "generic")} {(IsZeroCopy ? "zero-copy" : "copy")}, transmit by {(IsInjecting ? "live frames" : "sendto")}";
+
+    /// <summary>Whether large batches now leave by BPF test runs; see <c>LiveFrameInjector</c>.</summary>
+    public bool IsInjecting => _injector is not null && Volatile.Read(ref _mayInject);
+
+    /// <summary>Packets that left by BPF test runs.</summary>
+    public long InjectedPackets => _injector?.InjectedCount ?? 0;
 
     /// <inheritdoc/>
     /// <remarks>Virtual devices hand over what a local stack left to checksum offload; hardware completes it.</remarks>
@@ -158,6 +172,27 @@ public sealed unsafe class AfXdpPort : Port
             return 0;
         }
 
+        var injected = 0;
+        if (_injector is { } injector)
+        {
+            if (MayInject(injector, count))
+            {
+                injected = Inject(injector, batch, count);
+                if (injected == count)
+                {
+                    return count;
+                }
+            }
+
+            // What leaves by the ring leaves behind the packets that were staged before it.
+            injector.Run();
+        }
+
+        return injected + TransmitByRing(batch + injected, count - injected);
+    }
+
+    private int TransmitByRing(FrameDescriptor* batch, int count)
+    {
         ref var ring = ref _out.Transmit;
         var accepted = ring.Reserve((uint)count);
         if (accepted < (uint)count)
@@ -188,6 +223,7 @@ public sealed unsafe class AfXdpPort : Port
     public override void Reap()
     {
         _umem.CollectReturned();
+        _injector?.EndRound();
         TakeCompletions();
         for (var index = 0; index < _sockets.Length; index++)
         {
@@ -212,6 +248,11 @@ public sealed unsafe class AfXdpPort : Port
 
         _isDisposed = true;
         Volatile.Write(ref _isGone, true);
+        if (_injector is not null)
+        {
+            _umem.Features.Remove(InterfaceIndex);
+        }
+
         _queues?.Dispose();
         _resources.Dispose();
         foreach (var granted in _fillTargets)
@@ -230,6 +271,22 @@ public sealed unsafe class AfXdpPort : Port
         }
 
         _umem.ReturnFrames([.. addresses], IsZeroCopy ? ZeroCopyQuarantineMilliseconds : 0);
+    }
+
+    private bool MayInject(LiveFrameInjector injector, int count) =>
+        Volatile.Read(ref _mayInject) &&
+        (injector.StagedCount > 0 || (count >= LiveFrameInjector.WorthwhileCount && _out.Transmit.Pending == 0));
+
+    private int Inject(LiveFrameInjector injector, FrameDescriptor* batch, int count)
+    {
+        var n = 0;
+        while (n < count && injector.TryStage(in batch[n]))
+        {
+            // The packet was copied.
+            _umem.Frames.Free(batch[n++].Address);
+        }
+
+        return n;
     }
 
     private int ReceiveFrom(ref ConsumerRing ring, FrameDescriptor* batch, uint capacity)
@@ -327,7 +384,20 @@ public sealed unsafe class AfXdpPort : Port
         }
 
         var statistics = ReadStatistics();
+        ReportLostInjections();
         Counters.SetReceiveLoss(statistics.Dropped + statistics.ReceiveRingFull, statistics.ReceiveInvalid);
+    }
+
+    /// <summary>Runs that the kernel refuses are no way to send: this port goes back to the ring for good.</summary>
+    private void ReportLostInjections()
+    {
+        var lost = _injector?.LostCount ?? 0;
+        if (lost > _lostInjections)
+        {
+            Counters.AddSendDropped(lost - _lostInjections);
+            _lostInjections = lost;
+            Volatile.Write(ref _mayInject, false);
+        }
     }
 
     private void NoteDevice(int error)

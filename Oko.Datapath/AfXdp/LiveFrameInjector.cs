@@ -1,0 +1,118 @@
+using System.Runtime.CompilerServices;
+using Oko.Datapath.Interop;
+
+namespace Oko.Datapath.AfXdp;
+
+// Transmission on veth, where the TX ring is slow: in copy mode the kernel builds a socket buffer for each packet
+// and runs one softirq for each, a microsecond or more. A BPF test run in live-frames mode makes bare XDP frames instead;
+// our program fills each with a packet and redirects it to the device, which takes the whole batch at once.
+// Two to three times as many packets per second, but some 17 us for each call, so it pays from about 24 packets on.
+//
+// Three conditions, each of which the kernel leaves to us:
+//
+//   Attached.     The program must be attached in native mode, else each run patches the dispatcher (28 ms).
+//   Received.     The device at the other end of the pair must take XDP frames: it has an XDP program or GRO. If not,
+//                 the frames are dropped and the system call still succeeds. The kernel says so in the XDP features of our
+//                 device (NDO_XMIT); XdpFeatureWatcher follows them. Between the change and its news packets are lost.
+//   In order.     No packet may overtake one that still stands in the TX ring: then that ring is used.
+//
+// Packets are copied, so their chunks are free as soon as they are staged. A run is due when 128 packets are staged
+// (64 reach four fifths of the rate that 128 reach, 256 no more), or when a whole round of the worker brought none: a packet
+// waits for one round at most, some 30 us under full load and one microsecond when there is none.
+
+/// <summary>Sends packets of one port by BPF test runs. Owned by the worker of the port; no method allocates.</summary>
+internal sealed unsafe class LiveFrameInjector
+{
+    /// <summary>Packets from which on a run is cheaper than the TX ring.</summary>
+    internal const int WorthwhileCount = 24;
+
+    private const int RunCount = 128;
+
+    private readonly InjectMap _map;
+    private readonly int _program;
+    private readonly byte* _memory;
+    private readonly byte[] _blank = GC.AllocateArray<byte>(InjectMap.MaxPacketSize, pinned: true);
+    private uint _longest;
+    private bool _isFresh;
+    private long _injected;
+
+    /// <summary>Makes an injector.</summary>
+    /// <param name="map">The map of the port's program.</param>
+    /// <param name="program">The program, attached in native mode.</param>
+    /// <param name="umem">Where the packets are.</param>
+    internal LiveFrameInjector(InjectMap map, RedirectProgram program, Umem umem)
+    {
+        _map = map;
+        _program = program.Handle;
+        _memory = umem.Memory;
+    }
+
+    /// <summary>Packets that wait for the next run: while there are any, all packets must be staged behind them.</summary>
+    internal int StagedCount { get; private set; }
+
+    /// <summary>Packets handed to the device. Any thread.</summary>
+    internal long InjectedCount => Volatile.Read(ref _injected);
+
+    /// <summary>Packets of runs that the kernel refused: they are lost.</summary>
+    internal long LostCount { get; private set; }
+
+    /// <summary>Copies a packet behind the staged ones, and sends them when there are enough.</summary>
+    /// <param name="descriptor">The packet; its frame stays the caller's.</param>
+    /// <returns>False when its length cannot be injected, 14 to 1514 bytes can.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool TryStage(in FrameDescriptor descriptor)
+    {
+        var length = descriptor.Length;
+        if (length is < InjectMap.MinPacketSize or > InjectMap.MaxPacketSize)
+        {
+            return false;
+        }
+
+        var slot = StagedCount++;
+        _map.Length(slot) = length;
+        // SAFETY: the length fits the slot, slot < RunCount; the descriptor lies in the UMEM.
+        Unsafe.CopyBlockUnaligned(_map.Packet(slot), _memory + descriptor.Address, length);
+        _longest = Math.Max(_longest, length);
+        _isFresh = true;
+        if (StagedCount == RunCount)
+        {
+            Run();
+        }
+
+        return true;
+    }
+
+    /// <summary>Once per round of the worker: sends what waits since before the last round.</summary>
+    internal void EndRound()
+    {
+        if (StagedCount > 0 && !_isFresh)
+        {
+            Run();
+        }
+
+        _isFresh = false;
+    }
+
+    /// <summary>Sends what is staged.</summary>
+    internal void Run()
+    {
+        var count = StagedCount;
+        if (count == 0)
+        {
+            return;
+        }
+
+        // Frames start as long as the longest packet and are cut by the program: that never fails, growing could.
+        StagedCount = 0;
+        _map.Next = 0;
+        var longest = _longest;
+        _longest = 0;
+        if (LinuxBpf.RunOnLiveFrames(_program, (byte*)Unsafe.AsPointer(ref _blank[0]), longest, (uint)count) < 0)
+        {
+            LostCount += count;
+            return;
+        }
+
+        Volatile.Write(ref _injected, _injected + count);
+    }
+}
