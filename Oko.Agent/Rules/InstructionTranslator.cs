@@ -30,11 +30,12 @@ internal static class InstructionTranslator
         {
             var kind = KindOf(instruction);
 
-            // "The maximum number of each instruction type is one" (5.9). 1.3 has no code of its own for it; DUP_INST came with 1.4.
+            // An entry has at most one instruction of each type (5.9). The codec refuses others too, with this code: 1.3 has none of
+            // its own for it, DUP_INST came with 1.4.
             if ((seen & (1u << kind)) != 0)
             {
                 throw OpenFlowErrorException.BadInstruction(
-                    BadInstructionCode.UnsupInst, $"{instruction.GetType().Name} occurs twice; each instruction may occur once");
+                    BadInstructionCode.UnknownInst, $"{instruction.GetType().Name} occurs twice; each instruction may occur once");
             }
 
             seen |= 1u << kind;

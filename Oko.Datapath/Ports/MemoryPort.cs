@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Oko.Datapath.AfXdp;
+using Oko.Datapath.Interop;
 
 namespace Oko.Datapath.Ports;
 
@@ -9,6 +10,8 @@ public sealed unsafe class MemoryPort : Port
     private readonly Umem _umem;
     private readonly ConcurrentQueue<byte[]> _incoming = new();
     private readonly BlockingCollection<byte[]> _outgoing = [];
+    private readonly Eventfd _arrived = new();
+    private int _isSignalled;
 
     /// <summary>Makes a port on a worker's UMEM.</summary>
     public MemoryPort(Umem umem, uint number, string name)
@@ -19,6 +22,9 @@ public sealed unsafe class MemoryPort : Port
 
     /// <inheritdoc/>
     public override string ModeText => "memory";
+
+    /// <inheritdoc/>
+    public override int PollHandle => _arrived.Fd;
 
     /// <summary>Whether the worker has taken every pushed frame.</summary>
     public bool IsDrained => _incoming.IsEmpty;
@@ -34,6 +40,10 @@ public sealed unsafe class MemoryPort : Port
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(frame.Length, _umem.MaxPacketSize);
         _incoming.Enqueue(frame.ToArray());
+        if (Interlocked.Exchange(ref _isSignalled, 1) == 0)
+        {
+            _arrived.Signal();
+        }
     }
 
     /// <summary>Any thread: the next frame that was sent, or null after the time is over.</summary>
@@ -43,6 +53,13 @@ public sealed unsafe class MemoryPort : Port
     // SAFETY: a frame of the UMEM has MaxPacketSize bytes behind its headroom, and Push refuses more.
     public override int Receive(FrameDescriptor* batch, int capacity)
     {
+        // Cleared before the queue is read: a frame that comes later signals again.
+        if (Volatile.Read(ref _isSignalled) != 0)
+        {
+            _arrived.Clear();
+            Interlocked.Exchange(ref _isSignalled, 0);
+        }
+
         var count = 0;
         while (count < capacity && !_incoming.IsEmpty && _umem.Frames.TryAllocate(out var address))
         {
@@ -78,5 +95,9 @@ public sealed unsafe class MemoryPort : Port
     }
 
     /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _outgoing.Dispose();
+    protected override void Dispose(bool disposing)
+    {
+        _outgoing.Dispose();
+        _arrived.Dispose();
+    }
 }

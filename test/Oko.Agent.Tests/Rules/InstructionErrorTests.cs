@@ -44,7 +44,7 @@ public class InstructionErrorTests
     public void Instruction_OfUnsupportedType_UnsupportedInstruction()
     {
         Refuse(BadInstructionCode.UnsupInst, new MeterInstruction(new MeterId(1)));
-        Refuse(BadInstructionCode.UnsupInst, new ClearActionsInstruction(), new ClearActionsInstruction());
+        Refuse(BadInstructionCode.UnknownInst, new ClearActionsInstruction(), new ClearActionsInstruction());
         Refuse(BadInstructionCode.BadExperimenter, new ExperimenterInstruction(0x1234, []));
     }
 

@@ -64,6 +64,19 @@ public class PacketOutTests
         _bench.Expect(2);
     }
 
+    [TestCase(0)]
+    [TestCase(1)]
+    [TestCase(13)]
+    public void PacketOut_ShorterThanAHeader_HarmsNothing(int length)
+    {
+        _bench.Do(Add(1, FlowMatch.Any, new PopVlanAction(), Output(2)) with { Match = new FlowMatch([new OxmEntry(OxmCatalogue.VlanVid, 0x1000, 0x1000)]) });
+        Send(new PacketOut(BufferId.NoBuffer, Controller, [new OutputAction(PortNumber.Table, 0)], new byte[length]));
+        Send(new PacketOut(BufferId.NoBuffer, Controller, [new SetFieldAction(new OxmEntry(OxmCatalogue.EthDst, 1)), Output(3)], new byte[length]));
+        Send(Controller, Output(1));
+        _bench.Expect(1).Should().Equal(Udp());
+        SpinWait.SpinUntil(() => _bench.Datapath.GetBalance().IsBalanced, 5000).Should().BeTrue();
+    }
+
     [Test]
     public void PacketOut_FromBuffer_BufferUnknown() =>
         Refuse(new PacketOut(new BufferId(1), Controller, [Output(1)], []), BadRequestCode.BufferUnknown);
