@@ -12,6 +12,10 @@ namespace Oko.Agent.Rules;
 /// <remarks>Source: OpenFlow 1.3.5, 7.2.5 "Action Structures" and 7.4.4 (error codes of OFPET_BAD_ACTION).</remarks>
 internal static class ActionTranslator
 {
+    /// <summary>Actions of one list at most. Two full lists of the longest action (24 bytes) and a full match still fit into one
+    /// flow statistics entry: what could be installed but not shown would break every dump of the table.</summary>
+    public const int MaxActions = 1024;
+
     private const ushort CustomerTag = 0x8100, ServiceTag = 0x88A8;
     private const uint VlanPresent = 0x1000;
 
@@ -24,6 +28,12 @@ internal static class ActionTranslator
         if (actions.IsEmpty)
         {
             return [];
+        }
+
+        if (actions.Length > MaxActions)
+        {
+            throw OpenFlowErrorException.BadAction(
+                BadActionCode.TooMany, $"a list of {actions.Length} actions: at most {MaxActions} are allowed");
         }
 
         var translated = ImmutableArray.CreateBuilder<DatapathAction>(actions.Length);

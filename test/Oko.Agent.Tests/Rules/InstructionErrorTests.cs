@@ -76,6 +76,20 @@ public class InstructionErrorTests
     }
 
     [Test]
+    public void ActionList_OverTheBound_TooMany() =>
+        RefuseAction(BadActionCode.TooMany, [.. Enumerable.Repeat(Output(1), 1025)]);
+
+    [Test]
+    public void FlowStats_OfTheLongestEntry_FitIntoAMessage()
+    {
+        var sets = Enumerable.Repeat<OfAction>(new SetFieldAction(new OxmEntry(OxmCatalogue.Ipv6Src, UInt128.MaxValue)), 1024);
+        var match = new FlowMatch([new OxmEntry(OxmCatalogue.EthType, 0x86DD), new OxmEntry(OxmCatalogue.Filter, 1)]);
+        _bench.Do(Mod(FlowModCommand.Add, 1, match, [new ApplyActionsInstruction([.. sets]), new WriteActionsInstruction([.. sets])]));
+        var part = MultipartSplitter.Split(new FlowStatsReply(_bench.Stats()), xid: 1).Should().ContainSingle().Subject;
+        MessageCodec.Encode(part).Length.Should().BeInRange(49_000, 58_000, "a full match of 40 fields adds under 1,500 bytes");
+    }
+
+    [Test]
     public void PushVlan_EtherTypeOfNoTag_BadArgument()
     {
         RefuseAction(BadActionCode.BadArgument, new PushVlanAction(0x0800));
