@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Oko.Datapath.Interop;
 using Oko.Datapath.Ports;
@@ -15,6 +16,7 @@ namespace Oko.Datapath.AfXdp;
 internal sealed unsafe class AfXdpResources : IDisposable
 {
     private const int EthernetHeaderSize = 14, VlanTagSize = 4;
+    private static readonly TimeSpan BusyPatience = TimeSpan.FromSeconds(1);
 
     private InjectMap? _injectMap;
     private RedirectProgram? _program;
@@ -98,18 +100,37 @@ internal sealed unsafe class AfXdpResources : IDisposable
         _program = LoadProgram(queues, options);
         for (var queue = 0; queue < queues; queue++)
         {
-            var socket = XdpSocket.Open(umem, Link, Driver, queue, options);
+            var number = queue;
+            var socket = WhenFree(() => XdpSocket.Open(umem, Link, Driver, number, options));
             Sockets.Add(socket);
             _program.SetSocket(socket);
         }
 
-        Attachment = XdpAttachment.Attach(_program, Link, options.Mode);
+        Attachment = WhenFree(() => XdpAttachment.Attach(_program, Link, options.Mode));
         if (_injectMap is not null && Attachment.IsNative)
         {
             Injector = new LiveFrameInjector(_injectMap, _program, umem);
         }
 
         BecomePromiscuous();
+    }
+
+    /// <summary>Waits up to a second for what a process that just died still holds.</summary>
+    private static T WhenFree<T>(Func<T> open)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return open();
+            }
+            catch (XdpSystemCallException exception)
+                when (exception.Error is Errno.Busy or Errno.Exists && Stopwatch.GetElapsedTime(started) < BusyPatience)
+            {
+                Thread.Sleep(10);
+            }
+        }
     }
 
     /// <summary>On veth with the part that injects, if this kernel has what it needs (Linux 5.18).</summary>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Oko.Datapath.Interop;
 
@@ -18,8 +17,7 @@ namespace Oko.Datapath.AfXdp;
 /// shares only with sockets of the same driver; for another driver the same memory is registered once more, which the
 /// kernel allows and which makes no difference to us: addresses are offsets into the same memory.</para>
 /// <para><b>After a crash.</b> The kernel closes the descriptors of a dead process but takes a queue away from its socket in
-/// deferred work some milliseconds later, and refuses a new socket with EBUSY until then. <see cref="Open"/> waits up
-/// to a second for it.</para>
+/// deferred work some milliseconds later, and refuses a new socket with EBUSY until then: the caller tries again.</para>
 /// <para>Source: Linux kernel documentation, "AF_XDP"; net/xdp/xsk.c, <c>xsk_bind</c>.</para>
 /// </remarks>
 internal sealed unsafe class XdpSocket : IDisposable
@@ -29,7 +27,6 @@ internal sealed unsafe class XdpSocket : IDisposable
 
     /// <summary>Packets that one <c>sendto</c> sends in copy mode, where the kernel lets us choose; else 32.</summary>
     private const int TransmitBudget = 256;
-    private static readonly TimeSpan BusyPatience = TimeSpan.FromSeconds(1);
 
     private readonly Umem _umem;
     private readonly uint _ringSize;
@@ -88,19 +85,20 @@ internal sealed unsafe class XdpSocket : IDisposable
     /// <exception cref="XdpSystemCallException">The kernel refuses; EBUSY when another socket has the queue.</exception>
     internal static XdpSocket Open(Umem umem, LinkInfo link, string driver, int queue, AfXdpOptions options)
     {
-        var started = Stopwatch.GetTimestamp();
-        while (true)
+        var socket = new XdpSocket(umem, link, driver, queue, options);
+        foreach (var other in umem.SocketsLike(socket.SharingKey))
         {
             try
             {
-                return OpenOnce(umem, link, driver, queue, options);
+                return socket.SetUp(other.Handle);
             }
-            catch (XdpSystemCallException exception)
-                when (exception.Error == Errno.Busy && Stopwatch.GetElapsedTime(started) < BusyPatience)
+            catch (XdpSystemCallException exception) when (exception.Error is not Errno.Busy)
             {
-                Thread.Sleep(10);
+                // The other socket's device was unplugged: try the next, at last register anew.
             }
         }
+
+        return socket.SetUp(-1);
     }
 
     /// <summary>Asks the kernel to send what stands in the TX ring; 0, or the errno.</summary>
@@ -147,24 +145,6 @@ internal sealed unsafe class XdpSocket : IDisposable
         }
 
         _mappings.Clear();
-    }
-
-    private static XdpSocket OpenOnce(Umem umem, LinkInfo link, string driver, int queue, AfXdpOptions options)
-    {
-        var socket = new XdpSocket(umem, link, driver, queue, options);
-        foreach (var other in umem.SocketsLike(socket.SharingKey))
-        {
-            try
-            {
-                return socket.SetUp(other.Handle);
-            }
-            catch (XdpSystemCallException exception) when (exception.Error is not Errno.Busy)
-            {
-                // The other socket's device was unplugged: try the next, at last register anew.
-            }
-        }
-
-        return socket.SetUp(-1);
     }
 
     // --- Set-up, in the order the kernel wants: UMEM, ring sizes, mappings, options, bind -----------------------------
