@@ -1,0 +1,138 @@
+using Oko.Bpf.Elf;
+using Oko.Bpf.Execution;
+using Oko.Bpf.Loading;
+using Oko.Bpf.Maps;
+using Oko.Bpf.Tests.Execution;
+using Oko.Bpf.Verifier;
+
+namespace Oko.Bpf.Tests.Loading;
+
+public sealed class FilterLoaderTests
+{
+    private static readonly byte[] UdpFrame = Convert.FromHexString(
+        "020000000002020000000001080045000023000000004011a6c60a0000010a00000203e807d0000f0000000000000000000000");
+
+    [TestCase("blocklist-v1")]
+    [TestCase("blocklist-v2")]
+    [TestCase("blocklist-v3")]
+    public unsafe void Blocklist_OfEachCpu_MatchesWhatIsInTheMap(string name)
+    {
+        using var filter = LoadedFilter.Create(FilterLoader.Load(Object(name)));
+        using var packet = new TestPacket(UdpFrame);
+        var context = packet.Context;
+        filter.Matches(&context).Should().BeFalse();
+        filter.Maps[0].Update([10, 0, 0, 1], new byte[8], 0).Should().Be(0);
+        filter.Matches(&context).Should().BeTrue();
+        filter.Matches(&context).Should().BeTrue();
+        var value = new byte[8];
+        filter.Maps[0].TryLookup([10, 0, 0, 1], value).Should().BeTrue();
+        value[0].Should().Be(2);
+        filter.Maps[0].Name.Should().Be("blocked");
+    }
+
+    [Test]
+    public unsafe void RateLimit_OkoConvention_MatchesWhenTheBucketIsEmpty()
+    {
+        var program = FilterLoader.Load(Object("ratelimit"));
+        program.Convention.Should().Be(EntryConvention.Oko);
+        using var filter = LoadedFilter.Create(program);
+        using var packet = new TestPacket(UdpFrame);
+        var context = packet.Context;
+        Enumerable.Range(0, 12).Select(_ => Ask(filter, context)).Should().Equal([.. Enumerable.Repeat(false, 10), true, true]);
+    }
+
+    [Test]
+    public void SynOptions_UnrolledLoopWithVariableOffsets_IsAccepted()
+    {
+        var program = FilterLoader.Load(Object("synopts"));
+        program.Instructions.Length.Should().BeGreaterThan(80);
+    }
+
+    [Test]
+    public unsafe void SocketProgram_LegacyLoads_MatchesWhenNotZero()
+    {
+        var program = FilterLoader.Load(Object("socketip"));
+        program.Convention.Should().Be(EntryConvention.Socket);
+        using var filter = LoadedFilter.Create(program);
+        using var packet = new TestPacket(UdpFrame);
+        Ask(filter, packet.Context).Should().BeTrue();
+        using var small = new TestPacket(new byte[10]);
+        Ask(filter, small.Context).Should().BeFalse();
+    }
+
+    [Test]
+    public unsafe void OkoMaps_TwentyByteDefinitions_LoadWithOkoHelpers()
+    {
+        var program = FilterLoader.Load(Object("okomaps"));
+        program.OkoHelpers.Should().BeTrue();
+        program.Maps.Single().Type.Should().Be(MapType.Hash);
+        using var filter = LoadedFilter.Create(program);
+        using var packet = new TestPacket(UdpFrame);
+        Ask(filter, packet.Context).Should().BeFalse();
+        Ask(filter, packet.Context).Should().BeTrue();
+    }
+
+    [Test]
+    public void Load_CutAtEveryLength_IsRefusedCleanly()
+    {
+        var whole = Object("blocklist-v3");
+        for (var length = 0; length < whole.Length; length += 7)
+        {
+            Refused(whole[..length]);
+        }
+    }
+
+    [Test]
+    public void Load_Mutated_IsLoadedOrRefusedCleanly()
+    {
+        var random = new Random(20261123);
+        foreach (var name in new[] { "blocklist-v3", "ratelimit", "okomaps", "synopts" })
+        {
+            var whole = Object(name);
+            for (var round = 0; round < 3000; round++)
+            {
+                var copy = (byte[])whole.Clone();
+                for (var count = random.Next(1, 6); count > 0; count--)
+                {
+                    copy[random.Next(copy.Length)] = (byte)(random.Next(3) == 0 ? 0xFF : random.Next(256));
+                }
+
+                Refused(copy);
+            }
+        }
+    }
+
+    [Test]
+    public void Load_UnknownEntry_ListsTheNames() =>
+        FluentActions.Invoking(() => FilterLoader.Load(Object("ratelimit"), "nothing")).Should().Throw<ElfFormatException>().WithMessage("*nothing*ratelimit*");
+
+    private static unsafe bool Ask(LoadedFilter filter, FilterContext context) => filter.Matches(&context);
+
+    /// <summary>Loads or is refused in one of the two ways there are; anything else fails the test.</summary>
+    private static void Refused(byte[] elf)
+    {
+        try
+        {
+            FilterLoader.Load(elf);
+        }
+        catch (ElfFormatException problem)
+        {
+            problem.Message.Should().NotBeEmpty();
+        }
+        catch (VerificationException problem)
+        {
+            problem.Report.Reason.Should().NotBeEmpty();
+        }
+    }
+
+    private static byte[] Object(string name)
+    {
+        var folder = new DirectoryInfo(TestContext.CurrentContext.TestDirectory);
+        while (!Directory.Exists(Path.Combine(folder!.FullName, "test", "TestData")))
+        {
+            folder = folder.Parent;
+        }
+
+        return File.ReadAllBytes(Path.Combine(folder.FullName, "test", "TestData", "bpf", name + ".o"));
+    }
+}

@@ -1,0 +1,128 @@
+using System.Collections.Immutable;
+using Oko.Bpf.Loading;
+using Oko.Bpf.Maps;
+using Oko.Bpf.Text;
+using Oko.Bpf.Verifier;
+
+namespace Oko.Bpf.Tests.Verifier;
+
+public sealed class VerifierTests
+{
+    private static readonly ImmutableArray<MapSpec> Maps = [new MapSpec("m", MapType.Hash, 4, 16, 8, 0), new MapSpec("a", MapType.Array, 4, 8, 4, 0)];
+
+    /// <summary>Oko's convention: r1 = packet, r2 = length.</summary>
+    [TestCase("mov %r0, 1; exit")]
+    [TestCase("mov %r0, 0; jlt %r2, 34, +1; ldxw %r0, [%r1+30]; exit")]
+    [TestCase("mov %r0, 0; mov %r3, 34; jgt %r3, %r2, +1; ldxw %r0, [%r1+30]; exit")]
+    [TestCase("mov %r0, 0; jgt %r2, 33, +1; exit; ldxb %r0, [%r1+33]; exit")]
+    [TestCase("mov %r0, 0; jge %r2, 34, +1; exit; ldxb %r0, [%r1+33]; exit")]
+    [TestCase("mov %r0, 0; mov32 %r3, %r2; jlt32 %r3, 34, +1; ldxb %r0, [%r1+33]; exit")]
+    [TestCase("mov %r0, 0; mov %r4, %r1; add %r4, %r2; mov %r3, %r1; add %r3, 14; jgt %r3, %r4, +1; ldxb %r0, [%r1+13]; exit")]
+    [TestCase("mov %r0, 0; mov %r4, %r1; add %r4, %r2; mov %r3, %r1; add %r3, 14; jge %r4, %r3, +1; exit; ldxb %r0, [%r1+13]; exit")]
+    [TestCase("stxdw [%r10-8], %r1; ldxdw %r3, [%r10-8]; mov %r0, 0; jlt %r2, 1, +1; ldxb %r0, [%r3+0]; exit")]
+    [TestCase("stw [%r10-4], 7; ldxw %r0, [%r10-4]; exit")]
+    // A variable header length, bounded by its mask, then compared with the end.
+    [TestCase("mov %r0, 0; jlt %r2, 20, +11; mov %r5, %r1; add %r5, %r2; ldxb %r3, [%r1+14]; and %r3, 15; lsh %r3, 2; mov %r4, %r1; add %r4, %r3; mov %r6, %r4; add %r6, 4; jgt %r6, %r5, +1; ldxw %r0, [%r4+0]; exit")]
+    // Two offsets join to one address; what lies behind it is known on both paths.
+    [TestCase("mov %r0, 0; jlt %r2, 60, +6; ldxb %r3, [%r1+12]; mov %r4, %r1; add %r4, 14; jeq %r3, 8, +1; add %r4, 4; ldxb %r0, [%r4+20]; exit")]
+    public void Verify_SafeProgram_IsAccepted(string source) => Accept(source);
+
+    [TestCase("ldxb %r0, [%r1+0]; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase("mov %r0, 0; jlt %r2, 34, +1; ldxb %r0, [%r1+40]; exit", VerifierVerdict.Unsafe, "40 of the packet")]
+    [TestCase("mov %r0, 0; jlt %r2, 34, +1; ldxw %r0, [%r1+31]; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase("mov %r0, 0; jlt %r2, 34, +1; ldxb %r0, [%r1-1]; exit", VerifierVerdict.Unsafe, "in front of the packet")]
+    // An upper bound or an equality says nothing about what exists.
+    [TestCase("mov %r0, 0; jgt %r2, 5000, +1; ldxb %r0, [%r1+1000]; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase("mov %r0, 0; jeq %r2, 77, +1; exit; ldxb %r0, [%r1+1000]; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase("mov %r0, 0; jlt %r2, 34, +1; exit; ldxb %r0, [%r1+33]; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase("mov %r0, 0; jlt %r2, 34, +1; stb [%r1+0], 1; exit", VerifierVerdict.Unsafe, "writes to the packet")]
+    [TestCase("mov %r0, 1; ja -2", VerifierVerdict.NotSupported, "loops")]
+    [TestCase("mov %r0, 1", VerifierVerdict.Unsafe, "past its end")]
+    [TestCase("exit", VerifierVerdict.Unsafe, "r0 holds no result")]
+    [TestCase("mov %r0, %r3; exit", VerifierVerdict.Unsafe, "r3 is read but was not written")]
+    [TestCase("mov %r0, %r1; exit", VerifierVerdict.Unsafe, "the result is an address")]
+    [TestCase("mov %r10, 0; mov %r0, 0; exit", VerifierVerdict.Unsafe, "r10")]
+    [TestCase("stdw [%r10-4], 1; mov %r0, 0; exit", VerifierVerdict.Unsafe, "outside the stack")]
+    [TestCase("stdw [%r10-520], 1; mov %r0, 0; exit", VerifierVerdict.Unsafe, "outside the stack")]
+    [TestCase("ldxdw %r0, [%r10-8]; exit", VerifierVerdict.Unsafe, "not all written")]
+    [TestCase("stw [%r10-8], 1; ldxdw %r0, [%r10-8]; exit", VerifierVerdict.Unsafe, "not all written")]
+    [TestCase("stxdw [%r10-8], %r1; ldxw %r0, [%r10-8]; exit", VerifierVerdict.Unsafe, "part of an address")]
+    [TestCase("stxdw [%r10-8], %r1; stb [%r10-8], 0; ldxb %r0, [%r10-7]; exit", VerifierVerdict.Unsafe, "not all written")]
+    [TestCase("stxdw [%r10-12], %r1; mov %r0, 0; exit", VerifierVerdict.CannotProve, "spilled")]
+    [TestCase("jeq %r2, 1, +1; mov %r3, 1; mov %r0, %r3; exit", VerifierVerdict.Unsafe, "r3 is read but was not written")]
+    [TestCase("mov %r3, 1; jeq %r2, 1, +1; mov %r3, %r1; mov %r0, %r3; exit", VerifierVerdict.CannotProve, "different kinds")]
+    [TestCase("mul %r1, 2; mov %r0, 0; exit", VerifierVerdict.Unsafe, "arithmetic on an address")]
+    [TestCase("add32 %r1, 2; mov %r0, 0; exit", VerifierVerdict.Unsafe, "32-bit arithmetic")]
+    [TestCase("mov %r0, 0; jgt %r1, 5, +0; exit", VerifierVerdict.Unsafe, "where memory lies")]
+    [TestCase("mov %r3, %r10; sub %r3, %r1; mov %r0, %r3; exit", VerifierVerdict.Unsafe, "where memory lies")]
+    [TestCase("mov %r0, 0; add %r1, %r2; add %r1, 1; exit", VerifierVerdict.Unsafe, "end of packet")]
+    [TestCase("mov %r0, 0; jlt %r2, 34, +3; ldxdw %r3, [%r1+0]; add %r1, %r3; ldxb %r0, [%r1+0]; exit", VerifierVerdict.CannotProve, "no small bound")]
+    [TestCase("mov %r0, 0; jlt %r2, 34, +3; ldxb %r3, [%r1+0]; add %r1, %r3; ldxb %r0, [%r1+0]; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase("ldxw %r0, [%r3+0]; exit", VerifierVerdict.Unsafe, "r3")]
+    [TestCase("mov %r3, 4096; ldxw %r0, [%r3+0]; exit", VerifierVerdict.Unsafe, "at a number")]
+    [TestCase("mov %r1, 1; call 5; mov %r0, %r1; exit", VerifierVerdict.Unsafe, "r1 is read")]
+    [TestCase("call 99; exit", VerifierVerdict.NotSupported, "helper 99")]
+    [TestCase("mov %r1, 1; call 1; mov %r0, 0; exit", VerifierVerdict.Unsafe, "must be a map")]
+    [TestCase("lock add [%r10-8], %r2; mov %r0, 0; exit", VerifierVerdict.Unsafe, "not all written")]
+    [TestCase("stdw [%r10-16], 0; lock add [%r10-12], %r2; mov %r0, 0; exit", VerifierVerdict.CannotProve, "multiple of 8")]
+    [TestCase("stxdw [%r10-8], %r1; lock add [%r10-8], %r2; mov %r0, 0; exit", VerifierVerdict.Unsafe, "part of an address")]
+    [TestCase("mov %r0, 0; jlt %r2, 34, +1; lock add32 [%r1+0], %r2; exit", VerifierVerdict.Unsafe, "writes to the packet")]
+    public void Verify_UnsafeProgram_IsRefusedWithTheReason(string source, VerifierVerdict verdict, string reason) => Refuse(source, verdict, reason);
+
+    private const string Lookup = "stw [%r10-4], 1; mov %r2, %r10; add %r2, -4; lddw %r1, MAP0; call 1; ";
+
+    [TestCase(Lookup + "jeq %r0, 0, +1; ldxdw %r0, [%r0+8]; mov %r0, 0; exit")]
+    [TestCase(Lookup + "mov %r6, %r0; jne %r6, 0, +2; mov %r0, 0; exit; ldxdw %r0, [%r0+0]; exit")]
+    [TestCase(Lookup + "stxdw [%r10-16], %r0; jeq %r0, 0, +2; ldxdw %r3, [%r10-16]; stdw [%r3+0], 1; mov %r0, 0; exit")]
+    [TestCase(Lookup + "jeq %r0, 0, +2; mov %r3, 1; lock add [%r0+0], %r3; mov %r0, 0; exit")]
+    [TestCase(Lookup + "jeq %r0, 0, +4; ldxb %r3, [%r0+0]; and %r3, 7; add %r0, %r3; ldxb %r0, [%r0+8]; mov %r0, 0; exit", Description = "variable offset")]
+    public void Verify_MapAccess_IsAccepted(string source) => Accept(source);
+
+    [TestCase(Lookup + "ldxdw %r0, [%r0+0]; exit", VerifierVerdict.Unsafe, "may be 0")]
+    [TestCase(Lookup + "jne %r0, 0, +1; ldxdw %r0, [%r0+0]; mov %r0, 0; exit", VerifierVerdict.Unsafe, "at a number")]
+    [TestCase(Lookup + "jeq %r0, 0, +1; ldxdw %r0, [%r0+12]; mov %r0, 0; exit", VerifierVerdict.Unsafe, "which has 16 bytes")]
+    [TestCase(Lookup + "jeq %r0, 0, +1; stxdw [%r0+0], %r10; mov %r0, 0; exit", VerifierVerdict.Unsafe, "stored in a map")]
+    [TestCase(Lookup + "jeq %r0, 0, +3; ldxb %r3, [%r0+0]; add %r0, %r3; ldxb %r0, [%r0+0]; mov %r0, 0; exit", VerifierVerdict.Unsafe, "which has 16 bytes")]
+    [TestCase(Lookup + "jeq %r0, 0, +1; ldxb %r3, [%r0-1]; mov %r0, 0; exit", VerifierVerdict.Unsafe, "which has 16 bytes")]
+    [TestCase("mov %r2, %r10; add %r2, -4; lddw %r1, MAP0; call 1; mov %r0, 0; exit", VerifierVerdict.Unsafe, "not all written")]
+    [TestCase("mov %r2, %r10; lddw %r1, MAP0; call 1; mov %r0, 0; exit", VerifierVerdict.Unsafe, "outside the stack")]
+    [TestCase("mov %r2, 5; lddw %r1, MAP0; call 1; mov %r0, 0; exit", VerifierVerdict.Unsafe, "must point to the key")]
+    [TestCase("stxdw [%r10-8], %r10; mov %r2, %r10; add %r2, -8; lddw %r1, MAP0; call 1; mov %r0, 0; exit", VerifierVerdict.Unsafe, "part of an address")]
+    [TestCase("mov %r2, %r1; lddw %r1, MAP0; call 1; mov %r0, 0; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase("lddw %r1, MAP7; mov %r0, 0; exit", VerifierVerdict.Unsafe, "does not exist")]
+    [TestCase("lddw %r1, MAP0; ldxw %r0, [%r1+0]; exit", VerifierVerdict.Unsafe, "map 0")]
+    [TestCase("lddw %r0, MAP0; exit", VerifierVerdict.Unsafe, "the result is an address")]
+    public void Verify_WrongMapAccess_IsRefused(string source, VerifierVerdict verdict, string reason) => Refuse(source, verdict, reason);
+
+    [TestCase("ldxw %r2, [%r1+0]; ldxw %r3, [%r1+4]; mov %r0, 0; mov %r4, %r2; add %r4, 14; jgt %r4, %r3, +1; ldxb %r0, [%r2+13]; exit")]
+    [TestCase("ldxw %r2, [%r1+0]; ldxw %r3, [%r1+4]; mov %r0, 0; mov %r4, %r3; sub %r4, %r2; jlt %r4, 14, +1; ldxb %r0, [%r2+13]; exit")]
+    [TestCase("ldxw %r0, [%r1+12]; exit")]
+    public void Verify_XdpContext_IsRewritten(string source) => Accept(source, EntryConvention.Xdp);
+
+    [TestCase("ldxdw %r2, [%r1+0]; mov %r0, 0; exit", EntryConvention.Xdp, VerifierVerdict.NotSupported, "8 bytes of the context")]
+    [TestCase("ldxw %r0, [%r1+20]; exit", EntryConvention.Xdp, VerifierVerdict.NotSupported, "offset 20")]
+    [TestCase("stw [%r1+0], 1; mov %r0, 0; exit", EntryConvention.Xdp, VerifierVerdict.Unsafe, "context")]
+    [TestCase("ldxw %r0, [%r1+76]; exit", EntryConvention.Socket, VerifierVerdict.NotSupported, "offset 76")]
+    public void Verify_WrongContextAccess_IsRefused(string source, EntryConvention convention, VerifierVerdict verdict, string reason) =>
+        Refuse(source, verdict, reason, convention);
+
+    [Test]
+    public void Verify_ManyBranches_CostsLittle()
+    {
+        // A verifier that follows paths would walk 2^500 of them.
+        var source = string.Concat(Enumerable.Range(0, 500).Select(_ => "jeq %r2, 7, +1; add %r3, 1; "));
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        Accept("mov %r3, 0; " + source + "mov %r0, 0; exit").WorstCaseInstructions.Should().Be(1003);
+        clock.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(2));
+    }
+
+    private static void Refuse(string source, VerifierVerdict verdict, string reason, EntryConvention convention = EntryConvention.Oko)
+    {
+        var report = FluentActions.Invoking(() => Accept(source, convention)).Should().Throw<VerificationException>().Which.Report;
+        report.Message.Should().Contain(reason);
+        report.Verdict.Should().Be(verdict, report.Message);
+    }
+
+    private static VerifiedProgram Accept(string source, EntryConvention convention = EntryConvention.Oko) =>
+        ProgramVerifier.Verify(new VerifierInput { Name = "test", Convention = convention, Instructions = Programs.Assemble(source), Maps = Maps });
+}
