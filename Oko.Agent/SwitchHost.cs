@@ -83,6 +83,12 @@ public sealed class SwitchHost : IAsyncDisposable
         _datapath.Start();
         _rules.Start();
         _links = new LinkWatcher(_ports.OnLinkEvent);
+        foreach (var link in _links.List())
+        {
+            // What changed between the opening of the ports and the start of the watcher.
+            _ports.OnLinkEvent(new LinkEvent(LinkEventKind.Changed, link));
+        }
+
         LogMessages.Ready(_log, options.Ports.Length, options.Controllers.Length, options.Listeners.Length);
         _systemd.Notify(ServiceState.Ready);
     }

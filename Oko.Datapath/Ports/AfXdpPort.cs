@@ -9,8 +9,9 @@ namespace Oko.Datapath.Ports;
 /// between; <see cref="ApplyLink"/> may be called by any thread.
 /// </summary>
 /// <remarks>
-/// <para>One socket per RX queue; <see cref="Receive"/> asks them in turn. All packets leave by the TX ring of queue 0,
-/// which keeps their order.</para>
+/// <para>One socket per RX queue; <see cref="Receive"/> asks them in turn. Packets leave by the TX ring of queue 0, which keeps
+/// their order. On veth, batches of 24 packets and more leave by BPF test runs instead (<c>LiveFrameInjector</c>), when the other
+/// end takes them and the TX ring is empty.</para>
 /// <para>Everything the port sets up hangs on file descriptors (sockets, BPF link, promiscuous mode), so the
 /// kernel removes it when the process dies, however it dies.</para>
 /// <para>A port whose device goes away stays usable: it receives and accepts nothing and says LINK_DOWN, until
@@ -18,7 +19,6 @@ namespace Oko.Datapath.Ports;
 /// </remarks>
 public sealed unsafe class AfXdpPort : Port
 {
-    private const int DownByDevice = 1, DownByLink = 2;
     private const int CheckIntervalMilliseconds = 250;
 
     /// <summary>How long a device in zero-copy mode may write into chunks of a closed socket, with a wide margin.</summary>
@@ -38,10 +38,12 @@ public sealed unsafe class AfXdpPort : Port
     /// <summary>All sockets behind one descriptor; null when there is one socket.</summary>
     private readonly Epoll? _queues;
 
-    private int _downReasons;
     private int _nextQueue;
     private long _nextCheck;
     private bool _isGone;
+
+    /// <summary>The device refused to send since it is down; asked again four times a second, and when the link comes up.</summary>
+    private bool _isSendingRefused;
     private bool _mayInject;
     private long _lostInjections;
     private bool _isDisposed;
@@ -136,14 +138,31 @@ public sealed unsafe class AfXdpPort : Port
     /// <summary>Takes over the state of the link, as a <see cref="LinkWatcher"/> reports it.</summary>
     /// <param name="link">The link; ignored unless it has the index of this port's device.</param>
     /// <returns>True when <see cref="Port.StateBits"/> changed.</returns>
-    public bool ApplyLink(LinkInfo link) => link.Index == InterfaceIndex && SetDown(DownByLink, !link.IsRunning);
+    public bool ApplyLink(LinkInfo link)
+    {
+        if (link.Index != InterfaceIndex)
+        {
+            return false;
+        }
+
+        if (link.IsRunning)
+        {
+            Volatile.Write(ref _isSendingRefused, false);
+        }
+
+        var before = StateBits;
+        StateBits = link.IsRunning && !Volatile.Read(ref _isGone) ? StateLive : StateLinkDown;
+        return StateBits != before;
+    }
 
     /// <summary>The device was removed: the port stays down for good. Any thread.</summary>
     /// <returns>True when <see cref="Port.StateBits"/> changed.</returns>
     public bool ApplyRemoval()
     {
         Volatile.Write(ref _isGone, true);
-        return SetDown(DownByDevice, true);
+        var before = StateBits;
+        StateBits = StateLinkDown;
+        return StateBits != before;
     }
 
     // --- The worker's part ------------------------------------------------------------------------------------------
@@ -167,7 +186,7 @@ public sealed unsafe class AfXdpPort : Port
     /// <inheritdoc/>
     public override int Transmit(FrameDescriptor* batch, int count)
     {
-        if ((_downReasons & DownByDevice) != 0)
+        if (Volatile.Read(ref _isSendingRefused) || Volatile.Read(ref _isGone))
         {
             return 0;
         }
@@ -346,7 +365,7 @@ public sealed unsafe class AfXdpPort : Port
             ring.Release(count);
         }
 
-        if (_out.Transmit.Pending > 0)
+        if (_out.Transmit.Pending > 0 && !Volatile.Read(ref _isSendingRefused))
         {
             Flush();
         }
@@ -400,41 +419,18 @@ public sealed unsafe class AfXdpPort : Port
         }
     }
 
+    /// <summary>
+    /// Notes what a call said about the device. Only its end makes the port LINK_DOWN here: the other changes of the link come
+    /// by <see cref="ApplyLink"/>, whose caller reports them to the controllers.
+    /// </summary>
     private void NoteDevice(int error)
     {
         if (error is Errno.NoDeviceOrAddress or Errno.NoDevice)
         {
-            Volatile.Write(ref _isGone, true);
+            _ = ApplyRemoval();
         }
 
-        _ = SetDown(DownByDevice, _isGone || error == Errno.NetworkDown);
-    }
-
-    /// <summary>
-    /// The worker (from the errors of its calls) and the control thread (from link events) both know reasons; the port is up when
-    /// neither has one.
-    /// </summary>
-    private bool SetDown(int reason, bool isDown)
-    {
-        var before = StateBits;
-        if (isDown)
-        {
-            Interlocked.Or(ref _downReasons, reason);
-        }
-        else
-        {
-            Interlocked.And(ref _downReasons, ~reason);
-        }
-
-        int seen;
-        do
-        {
-            // Again when the other thread changed its mind meanwhile: the last one to write has seen both.
-            seen = Volatile.Read(ref _downReasons);
-            StateBits = seen == 0 ? StateLive : StateLinkDown;
-        }
-        while (seen != Volatile.Read(ref _downReasons));
-        return StateBits != before;
+        Volatile.Write(ref _isSendingRefused, error == Errno.NetworkDown);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,0 +1,45 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using Oko.Bpf.Elf;
+using Oko.Bpf.Verifier;
+
+namespace Oko.Bpf.Loading;
+
+/// <summary>From the bytes of an object to a verified program: parse, choose, relocate, verify. Any thread.</summary>
+public static class FilterLoader
+{
+    /// <summary>Loads a program.</summary>
+    /// <param name="elf">The object.</param>
+    /// <param name="entry">Name of the program; null or empty = the only one.</param>
+    /// <exception cref="ElfFormatException">The object cannot be read, or the program is not in it.</exception>
+    /// <exception cref="VerificationException">The verifier refused the program.</exception>
+    public static VerifiedProgram Load(byte[] elf, string? entry = null)
+    {
+        var spec = ObjectLoader.Load(elf);
+        var program = Choose(spec, entry);
+        var verified = ProgramVerifier.Verify(new VerifierInput
+        {
+            Name = program.Name, Convention = program.Convention, Instructions = program.Instructions, Maps = spec.Maps, OkoHelpers = spec.OkoHelpers,
+            SourceLines = program.SourceLines,
+        });
+        return new VerifiedProgram
+        {
+            Name = verified.Name, Instructions = verified.Instructions, Convention = verified.Convention, Reachable = verified.Reachable,
+            WorstCaseInstructions = verified.WorstCaseInstructions, StackBytes = verified.StackBytes, MapAtCall = verified.MapAtCall, Maps = verified.Maps,
+            OkoHelpers = verified.OkoHelpers, FunctionStarts = verified.FunctionStarts, Sha256 = ImmutableArray.Create(SHA256.HashData(elf)),
+        };
+    }
+
+    private static ProgramSpec Choose(ObjectSpec spec, string? entry)
+    {
+        var names = string.Join(", ", spec.Programs.Select(program => program.Name));
+        if (!string.IsNullOrEmpty(entry))
+        {
+            return spec.Programs.FirstOrDefault(program => program.Name == entry)
+                ?? throw new ElfFormatException($"the object holds no program '{entry}'; it holds {names}");
+        }
+
+        return spec.Programs.Length == 1 ? spec.Programs[0]
+            : throw new ElfFormatException($"the object holds {spec.Programs.Length} programs; name one of them as entry: {names}");
+    }
+}

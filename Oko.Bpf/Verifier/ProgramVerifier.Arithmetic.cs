@@ -1,0 +1,221 @@
+using Oko.Bpf.Isa;
+
+namespace Oko.Bpf.Verifier;
+
+/// <summary>Arithmetic on numbers and addresses.</summary>
+public sealed partial class ProgramVerifier
+{
+    // Addresses stay far from the ends of the address space, so that their sums never wrap.
+    private const long LargestOffset = 1 << 20;
+    private const ulong LargestVariablePart = 1 << 17;
+
+    private void Arithmetic(Instruction instruction)
+    {
+        var is64 = instruction.Class == InstructionClass.Alu64;
+        var operation = instruction.AluOperation;
+        if (operation == AluOperation.Mov)
+        {
+            Move(instruction, is64);
+            return;
+        }
+
+        var left = Use(instruction.Dst);
+        if (operation is AluOperation.Neg or AluOperation.End)
+        {
+            var number = UseNumber(instruction.Dst, "this operation");
+            Set(instruction.Dst, RegisterState.Number(operation == AluOperation.Neg
+                ? Cut(Scalar.Sub(Scalar.Constant(0), is64 ? number : number.Low32()), is64)
+                : Swap(instruction, number)));
+            return;
+        }
+
+        var right = instruction.UsesRegister ? Use(instruction.Src) : RegisterState.Number(Scalar.Constant((ulong)(long)instruction.Immediate));
+        if (left.IsPointer || right.IsPointer)
+        {
+            Set(instruction.Dst, AddressArithmetic(operation, is64, left, right));
+            return;
+        }
+
+        // The compiler clears a register by xor or sub with itself.
+        if (operation is AluOperation.Xor or AluOperation.Sub && instruction.UsesRegister && instruction.Src == instruction.Dst)
+        {
+            Set(instruction.Dst, RegisterState.Number(Scalar.Constant(0)));
+            return;
+        }
+
+        var a = is64 ? left.Value : left.Value.Low32();
+        var b = is64 ? right.Value : right.Value.Low32();
+        Set(instruction.Dst, RegisterState.Number(Cut(Compute(instruction, a, b, is64), is64)));
+    }
+
+    private void Move(Instruction instruction, bool is64)
+    {
+        if (!instruction.UsesRegister)
+        {
+            var value = is64 ? (ulong)(long)instruction.Immediate : (uint)instruction.Immediate;
+            Set(instruction.Dst, RegisterState.Number(Scalar.Constant(value)));
+            return;
+        }
+
+        var source = Use(instruction.Src);
+        if (instruction.Offset != 0)
+        {
+            var bits = instruction.Offset;
+            var number = UseNumber(instruction.Src, "a sign extension");
+            var fits = number.Max < 1UL << (bits - 1);
+            Set(instruction.Dst, RegisterState.Number(fits ? number : is64 ? Scalar.Any : Scalar.OfSize(4)));
+            return;
+        }
+
+        if (!is64)
+        {
+            var number = UseNumber(instruction.Src, "a 32-bit move");
+            Set(instruction.Dst, number.Max <= uint.MaxValue ? Named(instruction.Src) : RegisterState.Number(number.Low32()));
+            return;
+        }
+
+        Set(instruction.Dst, source.Kind == RegisterKind.Scalar ? Named(instruction.Src) : source);
+    }
+
+    /// <summary>A number that is copied gets an id, so that a comparison of one copy tells about the other.</summary>
+    private RegisterState Named(int register)
+    {
+        if (_state[register].Id == 0 && register != 10)
+        {
+            _state[register] = _state[register] with { Id = FreshId() };
+        }
+
+        return _state[register];
+    }
+
+    private static Scalar Cut(Scalar value, bool is64) => is64 ? value : value.Low32();
+
+    private static Scalar Swap(Instruction instruction, Scalar number)
+    {
+        // "To little-endian" only cuts on a little-endian machine; class ALU64 swaps always.
+        var bytes = instruction.Immediate / 8;
+        var swaps = instruction.Class == InstructionClass.Alu64 || instruction.UsesRegister;
+        if (number.IsConstant)
+        {
+            var value = number.Min;
+            var swapped = bytes switch
+            {
+                2 => swaps ? System.Buffers.Binary.BinaryPrimitives.ReverseEndianness((ushort)value) : (ushort)value,
+                4 => swaps ? System.Buffers.Binary.BinaryPrimitives.ReverseEndianness((uint)value) : (uint)value,
+                _ => swaps ? System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(value) : value,
+            };
+            return Scalar.Constant(swapped);
+        }
+
+        return Scalar.OfSize(bytes);
+    }
+
+    private static Scalar Compute(Instruction instruction, Scalar a, Scalar b, bool is64)
+    {
+        var width = is64 ? 64 : 32;
+        switch (instruction.AluOperation)
+        {
+            case AluOperation.Add:
+                return Scalar.Add(a, b);
+            case AluOperation.Sub:
+                return Scalar.Sub(a, b);
+            case AluOperation.Mul:
+                return Scalar.Mul(a, b);
+            case AluOperation.And:
+                return Scalar.And(a, b);
+            case AluOperation.Or:
+                return Scalar.Or(a, b);
+            case AluOperation.Xor:
+                return Scalar.Xor(a, b);
+            case AluOperation.Div when instruction.Offset == 0:
+                return Scalar.Div(a, b);
+            case AluOperation.Mod when instruction.Offset == 0:
+                return Scalar.Mod(a, b);
+            case AluOperation.Lsh when b.IsConstant && b.Min < (ulong)width:
+                return Scalar.ShiftLeft(a, (int)b.Min);
+            case AluOperation.Rsh when b.IsConstant && b.Min < (ulong)width:
+                return Scalar.ShiftRight(a, (int)b.Min);
+            case AluOperation.Rsh:
+                return Scalar.Range(0, a.Max);
+            case AluOperation.Arsh when b.IsConstant && b.Min < (ulong)width && a.Max < 1UL << (width - 1):
+                return Scalar.ShiftRight(a, (int)b.Min);
+            default:
+                return Scalar.Any;
+        }
+    }
+
+    private RegisterState AddressArithmetic(AluOperation operation, bool is64, RegisterState left, RegisterState right)
+    {
+        if (!is64)
+        {
+            throw Refuse(VerifierVerdict.Unsafe, "32-bit arithmetic on an address", "addresses have 64 bits");
+        }
+
+        if (operation == AluOperation.Sub && left.IsPointer && right.IsPointer)
+        {
+            var inPacket = left.Kind is RegisterKind.Packet or RegisterKind.PacketEnd && right.Kind is RegisterKind.Packet or RegisterKind.PacketEnd;
+            if (!inPacket)
+            {
+                throw Refuse(VerifierVerdict.Unsafe, $"the difference of {left} and {right} would tell where memory lies", "subtract addresses of the packet only");
+            }
+
+            return left.Kind == RegisterKind.PacketEnd && right is { Kind: RegisterKind.Packet, Offset: 0, Id: 0, Value.Max: 0 }
+                ? Length() : RegisterState.Number(Scalar.Any);
+        }
+
+        if (operation is not (AluOperation.Add or AluOperation.Sub) || (operation == AluOperation.Sub && right.IsPointer) || (left.IsPointer && right.IsPointer))
+        {
+            throw Refuse(VerifierVerdict.Unsafe, $"no such arithmetic on an address ({(left.IsPointer ? left : right)})", "add and subtract numbers only");
+        }
+
+        var (pointer, number) = left.IsPointer ? (left, right) : (right, left);
+        if (pointer.Kind is RegisterKind.Map or RegisterKind.PacketEnd or RegisterKind.MapValueOrNull)
+        {
+            throw Refuse(VerifierVerdict.Unsafe, $"arithmetic on {pointer}", pointer.Kind == RegisterKind.MapValueOrNull ? "compare the lookup's result with 0 first" : "use it as it is");
+        }
+
+        return Move(pointer, number, operation == AluOperation.Sub);
+    }
+
+    private RegisterState Move(RegisterState pointer, RegisterState number, bool subtract)
+    {
+        if (number.Value.IsConstant)
+        {
+            var distance = (long)number.Value.Min;
+            if (distance is < -LargestOffset or > LargestOffset)
+            {
+                throw Refuse(VerifierVerdict.CannotProve, $"an address is moved by {distance}", $"stay within {LargestOffset} bytes");
+            }
+
+            var offset = pointer.Offset + (subtract ? -distance : distance);
+            return offset is >= -LargestOffset and <= LargestOffset ? pointer with { Offset = offset }
+                : throw Refuse(VerifierVerdict.CannotProve, $"an address has offset {offset}", $"stay within {LargestOffset} bytes");
+        }
+
+        if (pointer is { Kind: RegisterKind.Packet, Offset: 0, Id: 0, Value.Max: 0 } && number.IsLength && !subtract)
+        {
+            return new RegisterState(RegisterKind.PacketEnd, default);
+        }
+
+        if (pointer.Kind is not (RegisterKind.Packet or RegisterKind.MapValue))
+        {
+            throw Refuse(VerifierVerdict.CannotProve, $"a variable offset into {pointer}", "use constant offsets there");
+        }
+
+        if (subtract || number.Value.Max > LargestVariablePart || pointer.Value.Max + number.Value.Max > LargestVariablePart)
+        {
+            throw Refuse(VerifierVerdict.CannotProve,
+                subtract ? "a variable number is subtracted from an address" : $"the offset ({number.Value}) has no small bound",
+                subtract ? "add instead" : $"bound it first: if (n > limit) return 0; at most {LargestVariablePart}");
+        }
+
+        var sum = Scalar.Add(pointer.Value, number.Value);
+        if (pointer.Kind == RegisterKind.MapValue)
+        {
+            return pointer with { Value = sum };
+        }
+
+        // A variable part of its own; a comparison with the packet's end will say how much lies behind it.
+        return pointer with { Value = sum, Id = FreshId() };
+    }
+}

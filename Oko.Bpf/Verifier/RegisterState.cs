@@ -1,0 +1,75 @@
+namespace Oko.Bpf.Verifier;
+
+/// <summary>What a register holds.</summary>
+internal enum RegisterKind : byte
+{
+    /// <summary>Not written on some path.</summary>
+    Uninitialised,
+
+    /// <summary>Different kinds of value on different paths.</summary>
+    Mixed,
+
+    /// <summary>A number.</summary>
+    Scalar,
+
+    /// <summary>An address in the packet: its start + Offset + a variable part.</summary>
+    Packet,
+
+    /// <summary>The end of the packet.</summary>
+    PacketEnd,
+
+    /// <summary>An address in the stack: r10 + Offset.</summary>
+    Stack,
+
+    /// <summary>The context + Offset.</summary>
+    Context,
+
+    /// <summary>A map.</summary>
+    Map,
+
+    /// <summary>An address in a map value: its start + Offset + a variable part.</summary>
+    MapValue,
+
+    /// <summary>The start of a map value, or 0.</summary>
+    MapValueOrNull,
+}
+
+/// <summary>
+/// What is known of one register or spilled register. <see cref="Id"/> names a run-time value: of a number or a lookup's result, so
+/// that a comparison teaches something about all copies; of a packet address' variable part, so that what is proven for one
+/// address holds for all addresses with this part.
+/// </summary>
+/// <param name="Kind">Kind.</param>
+/// <param name="Value">A number's value; an address' variable part.</param>
+/// <param name="Offset">Constant part of an address.</param>
+/// <param name="Id">See above; 0 = none.</param>
+/// <param name="Map">Index of the map.</param>
+/// <param name="IsLength">The number is the length of the packet.</param>
+internal readonly record struct RegisterState(RegisterKind Kind, Scalar Value, long Offset = 0, int Id = 0, int Map = -1, bool IsLength = false)
+{
+    internal static RegisterState Uninitialised { get; } = new(RegisterKind.Uninitialised, default);
+
+    internal static RegisterState Mixed { get; } = new(RegisterKind.Mixed, default);
+
+    internal bool IsPointer => Kind > RegisterKind.Scalar;
+
+    internal bool IsReadable => Kind > RegisterKind.Mixed;
+
+    internal static RegisterState Number(Scalar value, int id = 0) => new(RegisterKind.Scalar, value, Id: id);
+
+    public override string ToString() => Kind switch
+    {
+        RegisterKind.Uninitialised => "not written",
+        RegisterKind.Mixed => "different on different paths",
+        RegisterKind.Scalar => IsLength ? "packet length" : Value.ToString(),
+        RegisterKind.Packet => $"packet{Parts}",
+        RegisterKind.PacketEnd => "end of packet",
+        RegisterKind.Stack => $"stack{Parts}",
+        RegisterKind.Context => $"context{Parts}",
+        RegisterKind.Map => $"map {Map}",
+        RegisterKind.MapValue => $"value of map {Map}{Parts}",
+        _ => $"value of map {Map} or 0",
+    };
+
+    private string Parts => (Offset == 0 ? string.Empty : $"{Offset:+0;-0}") + (Value.Max == 0 ? string.Empty : $"+({Value.Min}..{Value.Max})");
+}

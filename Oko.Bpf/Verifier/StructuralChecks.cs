@@ -1,0 +1,202 @@
+using Oko.Bpf.Isa;
+
+namespace Oko.Bpf.Verifier;
+
+/// <summary>The form of a program: every slot is an instruction, jumps lead to instructions, and nothing runs twice.</summary>
+internal static class StructuralChecks
+{
+    /// <summary>Checks each slot for itself.</summary>
+    /// <param name="program">The slots.</param>
+    /// <param name="refuse">Raises a refusal: slot, verdict, reason, advice.</param>
+    internal static void CheckInstructions(Instruction[] program, Func<int, VerifierVerdict, string, string, Exception> refuse)
+    {
+        for (var slot = 0; slot < program.Length; slot++)
+        {
+            var instruction = program[slot];
+            if (instruction.Dst > 10 || instruction.Src > 10)
+            {
+                throw refuse(slot, VerifierVerdict.Unsafe, "there are registers r0 to r10 only", "compile again");
+            }
+
+            if (Fault(instruction) is { } fault)
+            {
+                throw refuse(slot, VerifierVerdict.Unsafe, fault, "compile with clang -target bpf");
+            }
+
+            if (instruction.IsWide)
+            {
+                if (slot + 1 >= program.Length || program[slot + 1] is not { Opcode: 0, Dst: 0, Src: 0, Offset: 0 })
+                {
+                    throw refuse(slot, VerifierVerdict.Unsafe, "a wide load lacks its second slot", "compile again");
+                }
+
+                slot++;
+            }
+        }
+    }
+
+    /// <summary>The slots that may follow a slot: none after exit.</summary>
+    internal static (int Next, int Taken) Successors(Instruction[] program, int slot)
+    {
+        var instruction = program[slot];
+        if (instruction.IsExit)
+        {
+            return (-1, -1);
+        }
+
+        if (instruction.IsUnconditionalJump)
+        {
+            return (-1, (int)Math.Clamp(instruction.JumpTarget(slot), int.MinValue, int.MaxValue));
+        }
+
+        return (slot + instruction.Slots, instruction.IsConditionalJump ? (int)instruction.JumpTarget(slot) : -1);
+    }
+
+    /// <summary>The reachable slots in an order in which each comes after all that lead to it. A loop is refused.</summary>
+    internal static List<int> TopologicalOrder(Instruction[] program, Func<int, VerifierVerdict, string, string, Exception> refuse)
+    {
+        var isSecond = new bool[program.Length];
+        for (var slot = 0; slot < program.Length; slot++)
+        {
+            if (program[slot].IsWide)
+            {
+                isSecond[++slot] = true;
+            }
+        }
+
+        var colour = new byte[program.Length];              // 0 unseen, 1 on the path, 2 done
+        var order = new List<int>();
+        var path = new Stack<(int Slot, int Step)>();
+        path.Push((0, 0));
+        colour[0] = 1;
+        while (path.TryPop(out var top))
+        {
+            var (next, taken) = Successors(program, top.Slot);
+            if (top.Step == 2)
+            {
+                colour[top.Slot] = 2;
+                order.Add(top.Slot);
+                continue;
+            }
+
+            path.Push((top.Slot, top.Step + 1));
+            var isJump = top.Step == 1;
+            var target = isJump ? taken : next;
+            var exists = isJump ? program[top.Slot].IsUnconditionalJump || program[top.Slot].IsConditionalJump : next != -1;
+            if (!exists)
+            {
+                continue;
+            }
+
+            if (target < 0 || target >= program.Length)
+            {
+                throw refuse(top.Slot, VerifierVerdict.Unsafe, isJump ? $"it jumps to {target}, outside the program" : "the program runs past its end", "every path must end in exit");
+            }
+
+            if (isSecond[target])
+            {
+                throw refuse(top.Slot, VerifierVerdict.Unsafe, $"it jumps into the second half of the wide load at {target - 1}", "compile again");
+            }
+
+            if (colour[target] == 1)
+            {
+                throw refuse(top.Slot, VerifierVerdict.NotSupported, $"it jumps back to {target}: loops are not supported", "unroll the loop (#pragma unroll) with a fixed bound");
+            }
+
+            if (colour[target] == 0)
+            {
+                colour[target] = 1;
+                path.Push((target, 0));
+            }
+        }
+
+        order.Reverse();
+        return order;
+    }
+
+    private static string? Fault(Instruction instruction)
+    {
+        switch (instruction.Class)
+        {
+            case InstructionClass.Alu or InstructionClass.Alu64:
+                return ArithmeticFault(instruction);
+            case InstructionClass.Jmp or InstructionClass.Jmp32:
+                return JumpFault(instruction);
+            case InstructionClass.Ld:
+                return LoadFault(instruction);
+            case InstructionClass.Ldx:
+                return instruction.Immediate != 0 ? "its immediate must be 0"
+                    : instruction.Mode == MemoryMode.Memory || (instruction.Mode == MemoryMode.MemorySignExtended && instruction.Size != MemorySize.DoubleWord)
+                    ? null : "there is no such load";
+            case InstructionClass.St:
+                return instruction.Mode != MemoryMode.Memory || instruction.Src != 0 ? "there is no such store" : null;
+            default:
+                return instruction.IsAtomic
+                    ? (instruction.SizeBytes < 4 || !IsAtomicOperation(instruction.Immediate) ? "there is no such atomic operation" : null)
+                    : instruction.Mode != MemoryMode.Memory || instruction.Immediate != 0 ? "there is no such store" : null;
+        }
+    }
+
+    private static string? ArithmeticFault(Instruction instruction)
+    {
+        var width = instruction.Class == InstructionClass.Alu64 ? 64 : 32;
+        var hasImmediate = !instruction.UsesRegister;
+        switch (instruction.AluOperation)
+        {
+            case AluOperation.End:
+                return instruction.Immediate is not (16 or 32 or 64) || instruction.Src != 0 || instruction.Offset != 0 || (width == 64 && !hasImmediate)
+                    ? "there is no such byte swap" : null;
+            case AluOperation.Neg:
+                return instruction.Src != 0 || instruction.Offset != 0 || instruction.Immediate != 0 || !hasImmediate ? "neg has no operand" : null;
+            case AluOperation.Mov:
+                var widths = width == 64 ? new short[] { 0, 8, 16, 32 } : [0, 8, 16];
+                return !widths.Contains(instruction.Offset) || (hasImmediate && instruction.Offset != 0) ? "there is no such move" : OperandFault(instruction);
+            case AluOperation.Div or AluOperation.Mod:
+                return instruction.Offset is not (0 or 1) ? "there is no such division" : OperandFault(instruction);
+            case AluOperation.Lsh or AluOperation.Rsh or AluOperation.Arsh when hasImmediate && (instruction.Immediate < 0 || instruction.Immediate >= width):
+                return $"a shift by {instruction.Immediate} of {width} bits";
+            default:
+                return instruction.AluOperation > AluOperation.End || instruction.Offset != 0 ? "there is no such arithmetic" : OperandFault(instruction);
+        }
+    }
+
+    private static string? OperandFault(Instruction instruction) =>
+        instruction.UsesRegister ? (instruction.Immediate != 0 ? "its immediate must be 0" : null) : instruction.Src != 0 ? "its source register must be 0" : null;
+
+    private static string? JumpFault(Instruction instruction)
+    {
+        if (instruction.IsConditionalJump)
+        {
+            return instruction.JumpOperation > JumpOperation.SignedLessOrEqual ? "there is no such jump" : OperandFault(instruction);
+        }
+
+        if (instruction.IsUnconditionalJump)
+        {
+            return instruction.Dst != 0 || instruction.Src != 0 || (instruction.Opcode == Opcode.JumpAlways ? instruction.Immediate != 0 : instruction.Offset != 0)
+                ? "a jump has unused fields that are not 0" : null;
+        }
+
+        if (instruction.IsExit)
+        {
+            return instruction is not { Dst: 0, Src: 0, Offset: 0, Immediate: 0 } ? "exit has fields that are not 0" : null;
+        }
+
+        return instruction.IsCall && instruction is { Dst: 0, Offset: 0 } ? null : "there is no such call";
+    }
+
+    private static string? LoadFault(Instruction instruction)
+    {
+        if (instruction.IsWide)
+        {
+            return instruction.Offset != 0 || instruction.Src > WideImmediateKind.Map ? "there is no such wide load" : null;
+        }
+
+        var legacy = instruction.Mode is MemoryMode.PacketAbsolute or MemoryMode.PacketIndirect && instruction.Size != MemorySize.DoubleWord;
+        return !legacy || instruction.Dst != 0 || instruction.Offset != 0 || (instruction.Mode == MemoryMode.PacketAbsolute && instruction.Src != 0)
+            ? "there is no such load" : null;
+    }
+
+    private static bool IsAtomicOperation(int operation) =>
+        operation is AtomicOperation.Exchange or AtomicOperation.CompareExchange
+            || (operation & ~AtomicOperation.Fetch) is AtomicOperation.Add or AtomicOperation.Or or AtomicOperation.And or AtomicOperation.Xor;
+}
