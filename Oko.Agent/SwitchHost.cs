@@ -1,5 +1,7 @@
 using Microsoft.Extensions.Hosting.Systemd;
 using Oko.Agent.Configuration;
+using Oko.Agent.Filters;
+using Oko.Agent.Management;
 using Oko.Agent.Observability;
 using Oko.Agent.Ports;
 using Oko.Agent.Rules;
@@ -21,18 +23,23 @@ namespace Oko.Agent;
 /// </remarks>
 public sealed class SwitchHost : IAsyncDisposable
 {
+    private readonly ILoggerFactory _loggers;
     private readonly ILogger _log;
     private readonly SystemdNotifier _systemd = new();
     private readonly Oko.Datapath.Workers.Datapath _datapath;
     private readonly RuleManager _rules;
+    private readonly FilterStore _filters;
     private readonly SwitchPorts _ports;
     private LinkWatcher? _links;
+    private ManagementServer? _management;
 
     private SwitchHost(AgentOptions options, ILoggerFactory loggers)
     {
+        _loggers = loggers;
         _log = loggers.CreateLogger<SwitchHost>();
         _datapath = new Oko.Datapath.Workers.Datapath(new DatapathOptions { Cpu = options.Cpu ?? -1 });
         _rules = new RuleManager(_datapath, new RuleManagerOptions(), loggers.CreateLogger<RuleManager>());
+        _filters = new FilterStore(_rules, FilterVerification.Verify, new FilterQuotas(), loggers.CreateLogger<FilterStore>());
         _ports = new SwitchPorts(_rules, _datapath, OpenPort, loggers.CreateLogger<SwitchPorts>());
     }
 
@@ -44,7 +51,7 @@ public sealed class SwitchHost : IAsyncDisposable
         var host = new SwitchHost(options, loggers);
         try
         {
-            host.StartParts(options);
+            await host.StartPartsAsync(options);
             return host;
         }
         catch
@@ -58,13 +65,15 @@ public sealed class SwitchHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _systemd.Notify(ServiceState.Stopping);
+        await StopPart("management", async () => await (_management?.DisposeAsync() ?? ValueTask.CompletedTask));
         await StopPart("link watcher", () => _links?.Dispose());
         await StopPart("control thread", _rules.Dispose);
         await StopPart("worker", _datapath.Stop);
+        await StopPart("filters", _filters.Dispose);
         await StopPart("ports", _datapath.Dispose);
     }
 
-    private void StartParts(AgentOptions options)
+    private async Task StartPartsAsync(AgentOptions options)
     {
         foreach (var port in options.Ports)
         {
@@ -89,6 +98,18 @@ public sealed class SwitchHost : IAsyncDisposable
             _ports.OnLinkEvent(new LinkEvent(LinkEventKind.Changed, link));
         }
 
+        _management = await ManagementServer.StartAsync(
+            options.ManagementPath,
+            new SwitchParts
+            {
+                DatapathId = identity,
+                Datapath = _datapath,
+                Rules = _rules,
+                Filters = _filters,
+                Ports = _ports,
+                StartedNanoseconds = Oko.Datapath.Workers.Datapath.NowNanoseconds,
+            },
+            _loggers);
         LogMessages.Ready(_log, options.Ports.Length, options.Controllers.Length, options.Listeners.Length);
         _systemd.Notify(ServiceState.Ready);
     }

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Grpc.Core;
 using Oko.Agent.Configuration;
+using Oko.Agent.Management;
 
 namespace Oko.Agent.Cli;
 
@@ -10,11 +12,31 @@ public sealed class CliRoot
     private readonly Terminal _terminal;
     private readonly RootCommand _root = new("OkoSwitch: an OpenFlow 1.3 switch whose flow entries can name BPF filters.");
 
+    private readonly Option<string> _management = new("--management")
+    {
+        Description = "Path of the management socket.",
+        HelpName = "PATH",
+        DefaultValueFactory = _ => AgentOptions.DefaultManagementPath,
+    };
+
+    private readonly Option<OutputFormat> _format = new("--format")
+    {
+        Description = "table for people, json for programs.",
+        HelpName = "table|json",
+        DefaultValueFactory = _ => OutputFormat.Table,
+        CustomParser = ParseFormat,
+    };
+
     /// <summary>Builds the commands.</summary>
     public CliRoot(Terminal terminal)
     {
         _terminal = terminal;
         RunCommand.AddTo(_root, this);
+        FilterCommands.AddTo(_root, this);
+        MapCommands.AddTo(_root, this);
+        FlowCommands.AddTo(_root, this);
+        PortCommands.AddTo(_root, this);
+        StatsCommand.AddTo(_root, this);
     }
 
     /// <summary>Parses and runs.</summary>
@@ -66,9 +88,80 @@ public sealed class CliRoot
         return command;
     }
 
+    /// <summary>Gives a command work that runs in this process.</summary>
+    internal void SetLocalAction(Command command, Func<ParseResult, Terminal, OutputFormat, Task<int>> action)
+    {
+        command.Options.Add(_format);
+        command.SetAction((parsed, _) => Guard(() => action(parsed, _terminal, parsed.GetValue(_format))));
+    }
+
+    /// <summary>Gives a command work that asks the running switch.</summary>
+    internal void SetClientAction(Command command, Func<ParseResult, ManagementClient, Terminal, OutputFormat, Task> action)
+    {
+        command.Options.Add(_format);
+        command.Options.Add(_management);
+        command.SetAction((parsed, _) => Guard(async () =>
+        {
+            var path = parsed.GetValue(_management)!;
+            if (AgentOptionsValidator.FindSocketPathFault(path) is { } fault)
+            {
+                throw new CliException($"--management {path}: {fault}", ExitCode.Usage);
+            }
+
+            path = Path.GetFullPath(path);
+            using var client = ManagementClient.Connect(path);
+            try
+            {
+                await action(parsed, client, _terminal, parsed.GetValue(_format));
+                return ExitCode.Success;
+            }
+            catch (RpcException exception)
+            {
+                throw new CliException(ManagementClient.Describe(exception, path));
+            }
+        }));
+    }
+
     /// <summary>Gives a command work that reads no shared option.</summary>
     internal void SetPlainAction(Command command, Func<ParseResult, Terminal, Task<int>> action) =>
         command.SetAction((parsed, _) => Guard(() => action(parsed, _terminal)));
+
+    /// <summary>An argument that is a filter id.</summary>
+    internal static Argument<uint> FilterIdArgument() => new("ID")
+    {
+        Description = "Filter id, 1 to 4294967294.",
+        CustomParser = result =>
+        {
+            var text = result.Tokens[0].Value;
+            if (uint.TryParse(text, out var id) && id is not (0 or uint.MaxValue))
+            {
+                return id;
+            }
+
+            result.AddError($"'{text}' is not a filter id; allowed are 1 to {uint.MaxValue - 1}.");
+            return 0;
+        },
+    };
+
+    /// <summary>An argument that is an object file.</summary>
+    internal static Argument<string> ObjectArgument() => new("FILE")
+    {
+        Description = "ELF object, as made by clang -target bpf -O2 -g -c.",
+    };
+
+    private static OutputFormat ParseFormat(ArgumentResult result)
+    {
+        switch (result.Tokens[0].Value)
+        {
+            case "table":
+                return OutputFormat.Table;
+            case "json":
+                return OutputFormat.Json;
+            default:
+                result.AddError($"--format {result.Tokens[0].Value}: allowed are table and json.");
+                return OutputFormat.Table;
+        }
+    }
 
     private static string CommandPath(CommandResult command)
     {

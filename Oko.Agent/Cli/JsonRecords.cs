@@ -1,0 +1,77 @@
+using System.Text.Json.Serialization;
+
+namespace Oko.Agent.Cli;
+
+/// <summary>What <c>--format json</c> prints; names become snake_case. Programs read it, so members are added, never renamed.</summary>
+internal sealed record FilterLoadedJson(
+    uint FilterId, uint Generation, uint Instructions, uint WorstCaseInstructions, uint CodeBytes, uint Maps, uint MapsKept, string Text);
+
+/// <summary>A filter that is loaded.</summary>
+internal sealed record FilterJson(
+    uint FilterId, string Name, uint Generation, string Convention, uint Instructions, uint WorstCaseInstructions, uint CodeBytes,
+    uint References, string Sha256, ulong Runs, ulong Matches, ulong SampledRuns, ulong SampledNanoseconds, IReadOnlyList<MapJson> Maps);
+
+/// <summary>A map of a filter.</summary>
+internal sealed record MapJson(uint Index, string Name, string Type, uint KeySize, uint ValueSize, uint MaxEntries, uint? Entries);
+
+/// <summary>An entry of a map.</summary>
+internal sealed record MapEntryJson(string Key, string Value, string KeyHex, string ValueHex);
+
+/// <summary>The result of <c>oko filter check</c>.</summary>
+internal sealed record CheckJson
+{
+    public required bool Accepted { get; init; }
+
+    public string? Name { get; init; }
+
+    public string? Convention { get; init; }
+
+    public int? Instructions { get; init; }
+
+    public int? WorstCaseInstructions { get; init; }
+
+    public int? StackBytes { get; init; }
+
+    public IReadOnlyList<MapJson>? Maps { get; init; }
+
+    /// <summary>OBJECT_INVALID or PROGRAM_REFUSED, as in the Oko extension.</summary>
+    public string? Error { get; init; }
+
+    /// <summary>unsafe, cannot_prove or not_supported.</summary>
+    public string? Verdict { get; init; }
+
+    /// <summary>Slot of the refused instruction.</summary>
+    public uint? Slot { get; init; }
+
+    public string? Text { get; init; }
+}
+
+/// <summary>A flow entry.</summary>
+internal sealed record FlowJson(
+    uint Table, uint Priority, string Cookie, uint? Filter, ulong Packets, ulong Bytes, double DurationSeconds, uint IdleTimeout,
+    uint HardTimeout, string Match, string Actions);
+
+/// <summary>A port.</summary>
+internal sealed record PortJson(
+    uint Number, string Name, string Address, string Link, IReadOnlyList<string> Config, string Mode, uint SpeedKbps,
+    ulong ReceivedPackets, ulong ReceivedBytes, ulong ReceiveDropped, ulong ReceiveErrors,
+    ulong SentPackets, ulong SentBytes, ulong SendDropped);
+
+/// <summary>The packet balance and the sizes of things.</summary>
+internal sealed record StatsJson(
+    string DatapathId, double UptimeSeconds, ulong Received, ulong Injected, ulong Cloned, ulong Sent, ulong ToController,
+    ulong Consumed, IReadOnlyDictionary<string, ulong> Drops, bool Balanced, ulong CompletedChecksums, ulong DroppedPacketOuts,
+    uint Flows, uint Filters, ulong MapBytes);
+
+/// <summary>Serializers made at build time: reflection would cost more than the whole command.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(FilterLoadedJson))]
+[JsonSerializable(typeof(IReadOnlyList<FilterJson>))]
+[JsonSerializable(typeof(IReadOnlyList<MapEntryJson>))]
+[JsonSerializable(typeof(CheckJson))]
+[JsonSerializable(typeof(IReadOnlyList<FlowJson>))]
+[JsonSerializable(typeof(IReadOnlyList<PortJson>))]
+[JsonSerializable(typeof(StatsJson))]
+internal sealed partial class JsonOutput : JsonSerializerContext;

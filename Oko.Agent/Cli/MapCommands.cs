@@ -1,0 +1,106 @@
+using System.CommandLine;
+using Grpc.Core;
+using Oko.Agent.Management.V1;
+
+namespace Oko.Agent.Cli;
+
+/// <summary><c>oko map dump|update|delete</c>.</summary>
+internal static class MapCommands
+{
+    public static void AddTo(RootCommand root, CliRoot cli) => root.Subcommands.Add(
+        CliRoot.Make("map", "Reads and changes the maps of filters.", Dump(cli), Update(cli), Delete(cli)));
+
+    private static Command Dump(CliRoot cli)
+    {
+        var id = CliRoot.FilterIdArgument();
+        var map = MapArgument();
+        var command = CliRoot.Make("dump", "Shows all entries of a map.", id, map);
+        cli.SetClientAction(command, async (parsed, client, terminal, format) =>
+        {
+            var entries = new List<MapEntry>();
+            using var call = client.Api.DumpMap(new DumpMapRequest { FilterId = parsed.GetValue(id), Map = parsed.GetValue(map)! });
+            await foreach (var part in call.ResponseStream.ReadAllAsync())
+            {
+                entries.AddRange(part.Entries);
+            }
+
+            if (format == OutputFormat.Json)
+            {
+                terminal.WriteJson(
+                    [.. entries.Select(entry => new MapEntryJson(
+                        entry.Key, entry.Value, Convert.ToHexStringLower(entry.RawKey.Span), Convert.ToHexStringLower(entry.RawValue.Span)))],
+                    JsonOutput.Default.IReadOnlyListMapEntryJson);
+                return;
+            }
+
+            terminal.WriteTable(["KEY", "VALUE"], [.. entries.Select(entry => new[] { entry.Key, entry.Value })], "the map is empty");
+        });
+        return command;
+    }
+
+    private static Command Update(CliRoot cli)
+    {
+        var id = CliRoot.FilterIdArgument();
+        var map = MapArgument();
+        var entries = new Argument<string[]>("KEY VALUE")
+        {
+            Description = "As the types in the object ask: 172.16.0.14 1, 0x10, {1,2}, hex:0a000001; several pairs are set together or not at all.",
+            Arity = new ArgumentArity(2, 100_000),
+        };
+        entries.Validators.Add(result =>
+        {
+            if (result.Tokens.Count % 2 != 0)
+            {
+                result.AddError($"the key '{result.Tokens[^1].Value}' has no value; write KEY VALUE pairs.");
+            }
+        });
+        var isNew = new Option<bool>("--new") { Description = "Refuses keys that are there." };
+        var isExisting = new Option<bool>("--existing") { Description = "Refuses keys that are not there." };
+        var command = CliRoot.Make("update", "Sets entries of a map.", id, map, entries, isNew, isExisting);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(isNew) && result.GetValue(isExisting))
+            {
+                result.AddError("--new and --existing exclude each other; give one of them.");
+            }
+        });
+        cli.SetClientAction(command, async (parsed, client, _, _) =>
+        {
+            var request = new UpdateMapRequest
+            {
+                FilterId = parsed.GetValue(id),
+                Map = parsed.GetValue(map)!,
+                Condition = parsed.GetValue(isNew) ? UpdateCondition.OnlyNew
+                    : parsed.GetValue(isExisting) ? UpdateCondition.OnlyExisting : UpdateCondition.Any,
+            };
+            request.Entries.AddRange(parsed.GetValue(entries)!.Chunk(2).Select(pair => new MapEntryText { Key = pair[0], Value = pair[1] }));
+            await client.Api.UpdateMapAsync(request);
+        });
+        return command;
+    }
+
+    private static Command Delete(CliRoot cli)
+    {
+        var id = CliRoot.FilterIdArgument();
+        var map = MapArgument();
+        var keys = new Argument<string[]>("KEY") { Description = "Keys to delete, all or none.", Arity = ArgumentArity.ZeroOrMore };
+        var all = new Option<bool>("--all") { Description = "Empties the map." };
+        var command = CliRoot.Make("delete", "Deletes entries of a map; elements of an array become zero.", id, map, keys, all);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(all) != (result.GetValue(keys) is null or { Length: 0 }))
+            {
+                result.AddError("name the keys to delete, or --all, not both.");
+            }
+        });
+        cli.SetClientAction(command, async (parsed, client, _, _) =>
+        {
+            var request = new DeleteFromMapRequest { FilterId = parsed.GetValue(id), Map = parsed.GetValue(map)!, All = parsed.GetValue(all) };
+            request.Keys.AddRange(parsed.GetValue(keys) ?? []);
+            await client.Api.DeleteFromMapAsync(request);
+        });
+        return command;
+    }
+
+    private static Argument<string> MapArgument() => new("MAP") { Description = "Name of the map, or its index." };
+}

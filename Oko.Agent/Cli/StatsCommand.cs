@@ -1,0 +1,49 @@
+using System.CommandLine;
+using Oko.Agent.Management.V1;
+
+namespace Oko.Agent.Cli;
+
+/// <summary><c>oko stats</c>: where all packets went.</summary>
+internal static class StatsCommand
+{
+    public static void AddTo(RootCommand root, CliRoot cli)
+    {
+        var command = CliRoot.Make("stats", "Shows where all packets went: what came in equals what was sent, taken and dropped.");
+        cli.SetClientAction(command, async (_, client, terminal, format) =>
+        {
+            var reply = await client.Api.GetStatisticsAsync(new GetStatisticsRequest());
+            var stats = ToJson(reply);
+            if (format == OutputFormat.Json)
+            {
+                terminal.WriteJson(stats, JsonOutput.Default.StatsJson);
+                return;
+            }
+
+            string[][] rows =
+            [
+                ["received", $"{stats.Received}", "from ports"],
+                ["injected", $"{stats.Injected}", "by packet-out"],
+                ["cloned", $"{stats.Cloned}", "for the second and later outputs"],
+                ["sent", $"{stats.Sent}", "to ports"],
+                ["to_controller", $"{stats.ToController}", "packet-in"],
+                ["consumed", $"{stats.Consumed}", "by the switch itself"],
+                .. reply.Drops.Where(drop => drop.Packets > 0).Select(drop => new[] { $"drop {drop.Reason}", $"{drop.Packets}", drop.Description }),
+            ];
+            terminal.WriteTable(["PACKETS", ">COUNT", "MEANING"], rows, string.Empty);
+            terminal.Output.WriteLine(stats.Balanced ? "balanced: every packet is accounted for" : "not balanced: packets are under way");
+            terminal.Output.WriteLine(
+                $"datapath {stats.DatapathId}, up {stats.UptimeSeconds:0} s, {stats.Flows} flows, {stats.Filters} filters with {stats.MapBytes} bytes of maps, {stats.CompletedChecksums} checksums completed");
+        });
+        root.Subcommands.Add(command);
+    }
+
+    private static StatsJson ToJson(GetStatisticsReply reply)
+    {
+        var drops = reply.Drops.ToDictionary(drop => drop.Reason, drop => drop.Packets);
+        var isBalanced = reply.Received + reply.Injected + reply.Cloned ==
+            reply.Sent + reply.ToController + reply.Consumed + drops.Values.Aggregate(0UL, (sum, packets) => sum + packets);
+        return new StatsJson(
+            $"{reply.DatapathId:x16}", reply.UptimeSeconds, reply.Received, reply.Injected, reply.Cloned, reply.Sent, reply.ToController,
+            reply.Consumed, drops, isBalanced, reply.CompletedChecksums, reply.DroppedPacketOuts, reply.Flows, reply.Filters, reply.MapBytes);
+    }
+}

@@ -1,0 +1,138 @@
+using Google.Protobuf;
+using Oko.Agent.Configuration;
+using Oko.Agent.Controllers;
+using Oko.Agent.Filters;
+using Oko.Agent.Management.V1;
+using Oko.Bpf.Loading;
+using Oko.Datapath.Pipeline;
+using Oko.OpenFlow.Match;
+using Oko.OpenFlow.Messages;
+using Oko.OpenFlow.Protocol;
+using Oko.OpenFlow.Text;
+using DatapathPort = Oko.Datapath.Ports.Port;
+
+namespace Oko.Agent.Management;
+
+/// <summary>State of the switch as messages of the management API. Stateless; any thread unless a method says otherwise.</summary>
+internal static class ManagementMessages
+{
+    public static Filter ToMessage(FilterInfo filter) => new()
+    {
+        FilterId = filter.FilterId,
+        Name = filter.Name,
+        Generation = filter.Generation,
+        Convention = filter.Convention.ToString().ToLowerInvariant(),
+        Instructions = (uint)filter.Instructions,
+        WorstCaseInstructions = (uint)filter.WorstCaseInstructions,
+        CodeBytes = (uint)filter.CodeBytes,
+        References = (uint)filter.References,
+        Sha256 = ByteString.CopyFrom([.. filter.Sha256]),
+        Runs = (ulong)filter.Runs,
+        Matches = (ulong)filter.Matches,
+        SampledRuns = (ulong)filter.SampledRuns,
+        SampledNanoseconds = (ulong)filter.SampledNanoseconds,
+        Maps =
+        {
+            filter.Maps.Select(map => new FilterMap
+            {
+                Index = (uint)map.Index,
+                Name = map.Spec.Name,
+                Type = map.Spec.Type.ToString().ToLowerInvariant(),
+                KeySize = map.Spec.KeySize,
+                ValueSize = map.Spec.ValueSize,
+                MaxEntries = map.Spec.MaxEntries,
+                Entries = (uint)map.Entries,
+            }),
+        },
+    };
+
+    public static MapEntry ToMessage(MapSpec map, byte[] key, byte[] value) => new()
+    {
+        Key = MapText.FormatKey(map, key),
+        Value = MapText.FormatValue(map, value),
+        RawKey = UnsafeByteOperations.UnsafeWrap(key),
+        RawValue = UnsafeByteOperations.UnsafeWrap(value),
+    };
+
+    public static Flow ToMessage(FlowStatsEntry entry) => new()
+    {
+        Table = entry.Table.Value,
+        Priority = entry.Priority,
+        Cookie = entry.Cookie.Value,
+        FilterId = entry.Match.FilterId ?? 0,
+        Packets = entry.PacketCount,
+        Bytes = entry.ByteCount,
+        DurationSeconds = entry.Duration.TotalSeconds,
+        IdleTimeoutSeconds = entry.IdleTimeoutSeconds,
+        HardTimeoutSeconds = entry.HardTimeoutSeconds,
+        Text = FlowTextFormatter.Format(entry),
+        Match = FlowTextFormatter.FormatMatch(entry.Match),
+        Actions = FlowTextFormatter.FormatInstructions(entry.Instructions),
+    };
+
+    public static Port ToMessage(PortOptions options, DatapathPort? port)
+    {
+        var message = new Port { Number = options.Number, Name = options.InterfaceName, Link = "absent" };
+        if (port is null)
+        {
+            return message;
+        }
+
+        message.Address = port.HardwareAddress.ToString();
+        message.Link = (port.StateBits & DatapathPort.StateLinkDown) == 0 ? "up" : "down";
+        message.Config.AddRange(DescribeConfig(port.ConfigBits));
+        message.Mode = port.ModeText;
+        message.SpeedKbps = port.CurrentSpeedKbps;
+        message.ReceivedPackets = (ulong)port.Counters.ReceivedPackets;
+        message.ReceivedBytes = (ulong)port.Counters.ReceivedBytes;
+        message.ReceiveDropped = (ulong)port.Counters.ReceiveDropped;
+        message.ReceiveErrors = (ulong)port.Counters.ReceiveErrors;
+        message.SentPackets = (ulong)port.Counters.SentPackets;
+        message.SentBytes = (ulong)port.Counters.SentBytes;
+        message.SendDropped = (ulong)port.Counters.SendDropped;
+        return message;
+    }
+
+    /// <summary>The packet balance and the sizes of things. Control thread.</summary>
+    public static GetStatisticsReply DescribeStatistics(SwitchParts parts)
+    {
+        var balance = parts.Datapath.GetBalance();
+        var flows = parts.Rules.GetAggregateStats(
+            new AggregateStatsRequest(TableId.All, PortNumber.Any, GroupId.Any, default, 0, FlowMatch.Any), ConnectionView.Everything);
+        return new GetStatisticsReply
+        {
+            DatapathId = parts.DatapathId,
+            UptimeSeconds = (Oko.Datapath.Workers.Datapath.NowNanoseconds - parts.StartedNanoseconds) / 1e9,
+            Received = (ulong)balance.Received,
+            Injected = (ulong)balance.Injected,
+            Cloned = (ulong)balance.Cloned,
+            Sent = (ulong)balance.Sent,
+            ToController = (ulong)balance.ToController,
+            Consumed = (ulong)balance.Consumed,
+            Drops =
+            {
+                balance.Drops.Select((packets, reason) => new DropCount
+                {
+                    Reason = DropReasons.Name((DropReason)reason),
+                    Description = DropReasons.Describe((DropReason)reason),
+                    Packets = (ulong)packets,
+                }),
+            },
+            CompletedChecksums = (ulong)parts.Datapath.CompletedChecksums,
+            DroppedPacketOuts = (ulong)parts.Rules.DroppedPacketOuts,
+            Flows = flows.FlowCount,
+            Filters = (uint)parts.Filters.List().Count,
+            MapBytes = (ulong)parts.Filters.MapBytes,
+        };
+    }
+
+    private static IEnumerable<string> DescribeConfig(uint bits)
+    {
+        (uint Bit, string Name)[] names =
+        [
+            (DatapathPort.ConfigDown, "down"), (DatapathPort.ConfigNoReceive, "no-receive"),
+            (DatapathPort.ConfigNoForward, "no-forward"), (DatapathPort.ConfigNoPacketIn, "no-packet-in"),
+        ];
+        return names.Where(name => (bits & name.Bit) != 0).Select(name => name.Name);
+    }
+}

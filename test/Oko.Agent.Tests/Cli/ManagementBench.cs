@@ -1,0 +1,92 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Oko.Agent.Cli;
+using Oko.Agent.Configuration;
+using Oko.Agent.Filters;
+using Oko.Agent.Management;
+using Oko.Agent.Ports;
+using Oko.Agent.Tests.Rules;
+using Oko.Datapath.Ports;
+
+namespace Oko.Agent.Tests.Cli;
+
+/// <summary>A switch with in-memory ports and its management server on a socket of its own, and the command line to talk to it.</summary>
+public sealed class ManagementBench : IAsyncDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("oko-cli-").FullName;
+    private readonly FilterStore _filters;
+    private readonly ManagementServer _server;
+
+    private ManagementBench(FilterVerifier verify)
+    {
+        Bench = new RuleBench();
+        _filters = new FilterStore(Bench.Rules, verify, new FilterQuotas(), NullLogger<FilterStore>.Instance);
+        Ports = new SwitchPorts(Bench.Rules, Bench.Datapath, options => new MemoryPort(Bench.Datapath.Umem, options.Number, options.InterfaceName),
+            NullLogger<SwitchPorts>.Instance);
+        Ports.Open(new PortOptions("eth11", 11));
+        Ports.Open(new PortOptions("eth12", 12));
+        SocketPath = Path.Combine(_folder, "oko.sock");
+        _server = ManagementServer.StartAsync(
+            SocketPath,
+            new SwitchParts
+            {
+                DatapathId = 0xc1,
+                Datapath = Bench.Datapath,
+                Rules = Bench.Rules,
+                Filters = _filters,
+                Ports = Ports,
+                StartedNanoseconds = Oko.Datapath.Workers.Datapath.NowNanoseconds,
+            },
+            NullLoggerFactory.Instance).GetAwaiter().GetResult();
+    }
+
+    public RuleBench Bench { get; }
+
+    public SwitchPorts Ports { get; }
+
+    public string SocketPath { get; }
+
+    /// <summary>With filters as <see cref="Filters.TextObject"/> reads them.</summary>
+    public static ManagementBench WithTextObjects() => new(Filters.TextObject.Verify);
+
+    /// <summary>With real objects.</summary>
+    public static ManagementBench WithElfObjects() => new(FilterVerification.Verify);
+
+    /// <summary>Writes a file for a command to read; its path.</summary>
+    public string WriteFile(string name, byte[] content)
+    {
+        var path = Path.Combine(_folder, name);
+        File.WriteAllBytes(path, content);
+        return path;
+    }
+
+    /// <summary>Runs a command without a switch; exit code and both outputs.</summary>
+    public static async Task<CliOutcome> RunLocalAsync(params string[] arguments)
+    {
+        var output = new StringWriter();
+        var errors = new StringWriter();
+        var code = await new CliRoot(new Terminal(output, errors, isOutputRedirected: true)).RunAsync(arguments);
+        return new CliOutcome(code, output.ToString(), errors.ToString());
+    }
+
+    /// <summary>Runs a command against this switch.</summary>
+    public Task<CliOutcome> TryAsync(params string[] arguments) => RunLocalAsync([.. arguments, "--management", SocketPath]);
+
+    /// <summary>As <see cref="TryAsync"/>; fails the test unless it succeeds. Returns its output.</summary>
+    public async Task<string> RunAsync(params string[] arguments)
+    {
+        var outcome = await TryAsync(arguments);
+        outcome.Should().BeEquivalentTo(new { ExitCode = 0, Errors = string.Empty });
+        return outcome.Output;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _server.DisposeAsync();
+        Bench.Dispose();
+        _filters.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+}
+
+/// <summary>How a command ended.</summary>
+public sealed record CliOutcome(int ExitCode, string Output, string Errors);
