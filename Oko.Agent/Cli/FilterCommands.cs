@@ -51,7 +51,7 @@ internal static class FilterCommands
                 terminal.WriteJson(
                     new FilterLoadedJson(reply.FilterId, reply.Generation, reply.Instructions, reply.WorstCaseInstructions, reply.CodeBytes,
                         reply.Maps, reply.MapsKept, reply.Text),
-                    JsonOutput.Default.FilterLoadedJson);
+                    JsonOutput.Instance.FilterLoadedJson);
                 return;
             }
 
@@ -73,7 +73,7 @@ internal static class FilterCommands
             var reply = await client.Api.ListFiltersAsync(new ListFiltersRequest());
             if (format == OutputFormat.Json)
             {
-                terminal.WriteJson([.. reply.Filters.Select(ToJson)], JsonOutput.Default.IReadOnlyListFilterJson);
+                terminal.WriteJson([.. reply.Filters.Select(ToJson)], JsonOutput.Instance.IReadOnlyListFilterJson);
                 return;
             }
 
@@ -146,7 +146,7 @@ internal static class FilterCommands
 
         if (format == OutputFormat.Json)
         {
-            terminal.WriteJson(outcome, JsonOutput.Default.CheckJson);
+            terminal.WriteJson(outcome, JsonOutput.Instance.CheckJson);
         }
         else if (outcome.Accepted)
         {

@@ -30,7 +30,7 @@ internal static class FlowCommands
 
             if (format == OutputFormat.Json)
             {
-                terminal.WriteJson([.. flows.Select(ToJson)], JsonOutput.Default.IReadOnlyListFlowJson);
+                terminal.WriteJson([.. flows.Select(ToJson)], JsonOutput.Instance.IReadOnlyListFlowJson);
                 return;
             }
 

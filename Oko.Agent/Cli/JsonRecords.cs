@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Oko.Agent.Cli;
@@ -64,9 +66,6 @@ internal sealed record StatsJson(
     uint Flows, uint Filters, ulong MapBytes);
 
 /// <summary>Serializers made at build time: reflection would cost more than the whole command.</summary>
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(FilterLoadedJson))]
 [JsonSerializable(typeof(IReadOnlyList<FilterJson>))]
 [JsonSerializable(typeof(IReadOnlyList<MapEntryJson>))]
@@ -74,4 +73,15 @@ internal sealed record StatsJson(
 [JsonSerializable(typeof(IReadOnlyList<FlowJson>))]
 [JsonSerializable(typeof(IReadOnlyList<PortJson>))]
 [JsonSerializable(typeof(StatsJson))]
-internal sealed partial class JsonOutput : JsonSerializerContext;
+internal sealed partial class JsonOutput : JsonSerializerContext
+{
+    /// <summary>With the formatting of this program.</summary>
+    public static JsonOutput Instance { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        WriteIndented = true,
+        // The output goes to terminals and programs, not into web pages: '+' and '<' stay readable.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}

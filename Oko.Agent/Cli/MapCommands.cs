@@ -29,7 +29,7 @@ internal static class MapCommands
                 terminal.WriteJson(
                     [.. entries.Select(entry => new MapEntryJson(
                         entry.Key, entry.Value, Convert.ToHexStringLower(entry.RawKey.Span), Convert.ToHexStringLower(entry.RawValue.Span)))],
-                    JsonOutput.Default.IReadOnlyListMapEntryJson);
+                    JsonOutput.Instance.IReadOnlyListMapEntryJson);
                 return;
             }
 

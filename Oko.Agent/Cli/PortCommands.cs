@@ -16,7 +16,7 @@ internal static class PortCommands
             var reply = await client.Api.ListPortsAsync(new ListPortsRequest());
             if (format == OutputFormat.Json)
             {
-                terminal.WriteJson([.. reply.Ports.Select(ToJson)], JsonOutput.Default.IReadOnlyListPortJson);
+                terminal.WriteJson([.. reply.Ports.Select(ToJson)], JsonOutput.Instance.IReadOnlyListPortJson);
                 return;
             }
 

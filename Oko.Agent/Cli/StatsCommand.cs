@@ -15,7 +15,7 @@ internal static class StatsCommand
             var stats = ToJson(reply);
             if (format == OutputFormat.Json)
             {
-                terminal.WriteJson(stats, JsonOutput.Default.StatsJson);
+                terminal.WriteJson(stats, JsonOutput.Instance.StatsJson);
                 return;
             }
 
