@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using Google.Protobuf;
 using Oko.Agent.Filters;
 using Oko.Agent.Management.V1;
@@ -133,12 +134,7 @@ internal static class FilterCommands
             {
                 Accepted = false,
                 Error = "PROGRAM_REFUSED",
-                Verdict = report.Verdict switch
-                {
-                    VerifierVerdict.Unsafe => "unsafe",
-                    VerifierVerdict.CannotProve => "cannot_prove",
-                    _ => "not_supported",
-                },
+                Verdict = JsonNamingPolicy.SnakeCaseLower.ConvertName(report.Verdict.ToString()),
                 Slot = report.Slot < 0 ? null : (uint)report.Slot,
                 Text = report.ToString(verbose),
             };

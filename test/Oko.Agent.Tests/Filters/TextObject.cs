@@ -1,8 +1,6 @@
-using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using Oko.Agent.Filters;
-using Oko.Bpf.Execution;
 using Oko.Bpf.Loading;
 using Oko.Bpf.Maps;
 using Oko.Bpf.Text;
