@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Oko.Agent.Controllers;
 using Oko.OpenFlow.Actions;
 using Oko.OpenFlow.Instructions;
 using Oko.OpenFlow.Match;
@@ -67,7 +68,7 @@ public class MultiTableRuleTests
             var port = (uint)(2 + (round % 2));
             _bench.Rules.RunAsync(() =>
             {
-                _bench.Rules.ApplyFlowMod(Add(priority, Match((OxmCatalogue.InPort, 1)), Output(port)), Controllers.ConnectionView.Everything);
+                _bench.Rules.ApplyFlowMod(Add(priority, Match((OxmCatalogue.InPort, 1)), Output(port)), ConnectionView.Everything);
                 _bench.Rules.Synchronize();
             }).GetAwaiter().GetResult();
             _bench.Forward(1, port);
