@@ -35,6 +35,9 @@ public sealed record ChannelSettings
     /// <summary>Bytes waiting to be sent at which a peer that does not read is dropped.</summary>
     public long MaxPendingBytes { get; init; } = 64 << 20;
 
+    /// <summary>Bytes of messages that may be lost (packet-ins) waiting to be sent at which more of them are lost.</summary>
+    public long MaxDroppableBytes { get; init; } = 1 << 20;
+
     /// <summary>Connections all listeners together hold at once; more are closed when they come.</summary>
     public int MaxAcceptedConnections { get; init; } = 64;
 }

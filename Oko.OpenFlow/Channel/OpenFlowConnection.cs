@@ -4,6 +4,7 @@ using DotNetty.Buffers;
 using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Channels;
 using Oko.OpenFlow.Messages;
+using TaskCompletionSource = System.Threading.Tasks.TaskCompletionSource;
 
 namespace Oko.OpenFlow.Channel;
 
@@ -14,7 +15,8 @@ namespace Oko.OpenFlow.Channel;
 /// <remarks>
 /// <para>Sending encodes at once and puts the bytes in a queue; the channel's thread moves them to the socket as the socket takes them,
 /// many small messages in one buffer. Only a little is handed to the socket's side ahead of time, so that an echo reply, which
-/// does not pass this queue, is never more than that behind.</para>
+/// does not pass this queue, is never more than that behind. Packet-ins have a queue of their own, bounded, that moves only while
+/// the other is empty (<see cref="TrySendDroppable"/>).</para>
 /// <para>Memory is bounded by <see cref="ChannelSettings.MaxPendingBytes"/>: a peer that does not read is dropped there.</para>
 /// </remarks>
 public sealed class OpenFlowConnection
@@ -25,7 +27,10 @@ public sealed class OpenFlowConnection
     private readonly IChannel _channel;
     private readonly ChannelSettings _settings;
     private readonly ConcurrentQueue<byte[]> _queue = new();
+    private readonly ConcurrentQueue<byte[]> _droppable = new();
+    private TaskCompletionSource? _writable;
     private long _pendingBytes;
+    private long _droppableBytes;
     private int _isDrainScheduled;
     private int _nextXid;
     private string? _closeReason;
@@ -81,6 +86,34 @@ public sealed class OpenFlowConnection
         }
     }
 
+    /// <summary>Queues a message that may be lost, behind all others; packet-ins.</summary>
+    /// <returns>False when <see cref="ChannelSettings.MaxDroppableBytes"/> of such messages wait already, or on a connection
+    /// that is closing: the message is lost.</returns>
+    public bool TrySendDroppable(OpenFlowMessage message)
+    {
+        if (CloseReason is not null || !_channel.Open || Volatile.Read(ref _droppableBytes) >= _settings.MaxDroppableBytes)
+        {
+            return false;
+        }
+
+        var bytes = MessageCodec.Encode(message);
+        Interlocked.Add(ref _droppableBytes, bytes.Length);
+        _droppable.Enqueue(bytes);
+        ScheduleDrain();
+        return true;
+    }
+
+    /// <summary>A task that ends when <see cref="IsWritable"/> is true or the connection is gone. One waiter at a time.</summary>
+    public Task WhenWritableAsync()
+    {
+        var waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Interlocked.Exchange(ref _writable, waiter)?.TrySetResult();
+
+        // Looked at after the waiter is known, so that a change in between is not missed.
+        ReleaseWaiter();
+        return waiter.Task;
+    }
+
     /// <summary>Closes the connection after what is queued has been sent, or after a second, whichever is first.</summary>
     /// <param name="reason">For the log and for <see cref="IConnectionHandler.OnClosed"/>; the first one given counts.</param>
     public void Close(string reason)
@@ -94,6 +127,9 @@ public sealed class OpenFlowConnection
     /// <summary>Stops or resumes reading from the peer: the bound of what a consumer holds for it. TCP slows the peer down.</summary>
     /// <remarks>Echo requests are not read either while reading is stopped, so this is for a consumer at its limit only.</remarks>
     public void SetReading(bool isReading) => Execute(() => _channel.Configuration.AutoRead = isReading);
+
+    /// <summary>The TCP connection is gone. The channel's thread only.</summary>
+    internal void OnGone() => Interlocked.Exchange(ref _writable, null)?.TrySetResult();
 
     /// <summary>Puts a message before everything that is queued. The channel's thread only.</summary>
     internal void SendAhead(byte[] message)
@@ -120,9 +156,8 @@ public sealed class OpenFlowConnection
     {
         Volatile.Write(ref _isDrainScheduled, 0);
         var hasWritten = false;
-        while (_channel.IsWritable && !_queue.IsEmpty)
+        while (_channel.IsWritable && (WriteBatch(_queue) || WriteBatch(_droppable)))
         {
-            WriteBatch();
             hasWritten = true;
         }
 
@@ -132,27 +167,52 @@ public sealed class OpenFlowConnection
         }
     }
 
-    private void WriteBatch()
+    /// <summary>Writes the first messages of a queue as one buffer; false when it is empty.</summary>
+    private bool WriteBatch(ConcurrentQueue<byte[]> queue)
     {
+        if (queue.IsEmpty)
+        {
+            return false;
+        }
+
         var batch = _channel.Allocator.HeapBuffer(BatchBytes);
-        while (_queue.TryPeek(out var next) && (batch.ReadableBytes == 0 || batch.ReadableBytes + next.Length <= BatchBytes))
+        while (queue.TryPeek(out var next) && (batch.ReadableBytes == 0 || batch.ReadableBytes + next.Length <= BatchBytes))
         {
             // Only this thread takes from the queue, so what was seen is what is taken.
-            _queue.TryDequeue(out _);
+            queue.TryDequeue(out _);
             batch.WriteBytes(next);
         }
 
+        if (queue == _droppable)
+        {
+            Interlocked.Add(ref _droppableBytes, -batch.ReadableBytes);
+            Interlocked.Add(ref _pendingBytes, batch.ReadableBytes);
+        }
+
         Write(batch, batch.ReadableBytes);
+        return true;
     }
 
     private void Write(IByteBuffer buffer, int size)
     {
         _channel.WriteAsync(buffer).ContinueWith(
-            (_, count) => Interlocked.Add(ref _pendingBytes, -(int)count!),
+            (_, count) =>
+            {
+                Interlocked.Add(ref _pendingBytes, -(int)count!);
+                ReleaseWaiter();
+            },
             size,
             CancellationToken.None,
             TaskContinuationOptions.ExecuteSynchronously,
             TaskScheduler.Default);
+    }
+
+    private void ReleaseWaiter()
+    {
+        if (Volatile.Read(ref _writable) is not null && (IsWritable || !_channel.Open))
+        {
+            Interlocked.Exchange(ref _writable, null)?.TrySetResult();
+        }
     }
 
     /// <summary>False when the peer is at its limit; the connection is closed then.</summary>
@@ -176,9 +236,8 @@ public sealed class OpenFlowConnection
     private void FlushAndClose()
     {
         // Past the limit of what the socket's side takes ahead: nothing else will be sent, so nothing can be delayed.
-        while (!_queue.IsEmpty && _channel.Open)
+        while (_channel.Open && WriteBatch(_queue))
         {
-            WriteBatch();
         }
 
         _channel.WriteAndFlushAsync(Unpooled.Empty).ContinueWith(_ => CloseNow(), TaskScheduler.Default);

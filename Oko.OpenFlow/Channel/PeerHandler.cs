@@ -88,6 +88,7 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
         var reason = _connection?.CloseReason ?? _failure ?? "the peer closed the connection";
         var wasOpenFor = _isAgreed ? Stopwatch.GetElapsedTime(_openedAt) : TimeSpan.Zero;
         ChannelLog.Closed(log, endpoint.ToString(), _connection?.Peer ?? "unknown address", reason);
+        _connection?.OnGone();
         try
         {
             if (_isAgreed)

@@ -2,6 +2,9 @@ using System.Diagnostics;
 using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
 using Oko.OpenFlow.Channel;
+using Oko.OpenFlow.Match;
+using Oko.OpenFlow.Messages;
+using Oko.OpenFlow.Protocol;
 using Oko.Testing;
 
 namespace Oko.OpenFlow.Tests.Channel;
@@ -219,6 +222,67 @@ public class OpenFlowChannelTests
     }
 
     [Test]
+    public async Task Droppable_WithAPeerThatDoesNotRead_IsLostBeyondItsLimitAndOvertakenByOthers()
+    {
+        await UseAsync(new ChannelSettings { MaxDroppableBytes = 200_000 });
+        var connection = await OpenAsync(out var opening);
+        await using var peer = await opening;
+        for (uint xid = 0; xid < 200; xid++)
+        {
+            connection.Send(ControllerSimulator.Frame(4, Experimenter, xid, new byte[60_000]));
+        }
+
+        var taken = 0UL;
+        while (connection.TrySendDroppable(NumberedPacketIn(taken)))
+        {
+            taken++;
+        }
+
+        connection.Send(ControllerSimulator.Frame(4, BarrierReply, 777));
+        peer.StartReading();
+        await peer.ExpectAsync<PacketIn>(packet => packet.Cookie.Value == taken - 1);
+        var received = peer.PeekReceived();
+        taken.Should().BeInRange(150, 200);
+        received.Count(frame => frame[1] == (byte)MessageType.PacketIn).Should().Be((int)taken - 1);
+        var firstPacketIn = received.TakeWhile(frame => frame[1] != (byte)MessageType.PacketIn).ToList();
+        firstPacketIn.Exists(frame => ControllerSimulator.XidOf(frame) == 777).Should().BeTrue("packet-ins wait for all others");
+        connection.TrySendDroppable(NumberedPacketIn(0)).Should().BeTrue();
+    }
+
+    [Test]
+    public async Task WhenWritable_AfterMuchWasSent_EndsWhenThePeerReads()
+    {
+        var connection = await OpenAsync(out var opening);
+        await using var peer = await opening;
+        connection.WhenWritableAsync().IsCompleted.Should().BeTrue();
+        for (var i = 0; i < 400; i++)
+        {
+            connection.Send(ControllerSimulator.Frame(4, BarrierReply, (uint)i, new byte[60_000]));
+        }
+
+        var waiting = connection.WhenWritableAsync();
+        waiting.IsCompleted.Should().BeFalse();
+        peer.StartReading();
+        await waiting.WaitAsync(TimeSpan.FromSeconds(10));
+        connection.IsWritable.Should().BeTrue();
+    }
+
+    [Test]
+    public async Task WhenWritable_OnAConnectionThatEnds_Ends()
+    {
+        var connection = await OpenAsync(out var opening);
+        var peer = await opening;
+        for (var i = 0; i < 400; i++)
+        {
+            connection.Send(ControllerSimulator.Frame(4, BarrierReply, (uint)i, new byte[60_000]));
+        }
+
+        var waiting = connection.WhenWritableAsync();
+        await peer.DisposeAsync();
+        await waiting.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    [Test]
     public async Task Peer_ThatDoesNotRead_IsDroppedAtTheLimit()
     {
         await UseAsync(new ChannelSettings { MaxPendingBytes = 8 << 20 });
@@ -416,6 +480,9 @@ public class OpenFlowChannelTests
         await controller.ExpectClosedAsync();
         await tool.ExpectClosedAsync();
     }
+
+    private static PacketIn NumberedPacketIn(ulong number) => new(
+        BufferId.NoBuffer, 1000, PacketInReason.Action, new TableId(0), new Oko.OpenFlow.Protocol.Cookie(number), FlowMatch.Any, new byte[1000]);
 
     private void Use(ChannelSettings settings)
     {
