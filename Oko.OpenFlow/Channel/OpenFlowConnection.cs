@@ -16,7 +16,7 @@ namespace Oko.OpenFlow.Channel;
 /// <para>Sending encodes at once and puts the bytes in a queue; the channel's thread moves them to the socket as the socket takes them,
 /// many small messages in one buffer. Only a little is handed to the socket's side ahead of time, so that an echo reply, which
 /// does not pass this queue, is never more than that behind. Packet-ins have a queue of their own, bounded, that moves only while
-/// the other is empty (<see cref="TrySendDroppable"/>).</para>
+/// the other is empty (<see cref="TrySendDroppable(byte[])"/>).</para>
 /// <para>Memory is bounded by <see cref="ChannelSettings.MaxPendingBytes"/>: a peer that does not read is dropped there.</para>
 /// </remarks>
 public sealed class OpenFlowConnection
@@ -89,16 +89,18 @@ public sealed class OpenFlowConnection
     /// <summary>Queues a message that may be lost, behind all others; packet-ins.</summary>
     /// <returns>False when <see cref="ChannelSettings.MaxDroppableBytes"/> of such messages wait already, or on a connection
     /// that is closing: the message is lost.</returns>
-    public bool TrySendDroppable(OpenFlowMessage message)
+    public bool TrySendDroppable(OpenFlowMessage message) => TrySendDroppable(MessageCodec.Encode(message));
+
+    /// <summary>The same for a message that is encoded already. The array may be shared, but not changed from now on.</summary>
+    public bool TrySendDroppable(byte[] message)
     {
         if (CloseReason is not null || !_channel.Open || Volatile.Read(ref _droppableBytes) >= _settings.MaxDroppableBytes)
         {
             return false;
         }
 
-        var bytes = MessageCodec.Encode(message);
-        Interlocked.Add(ref _droppableBytes, bytes.Length);
-        _droppable.Enqueue(bytes);
+        Interlocked.Add(ref _droppableBytes, message.Length);
+        _droppable.Enqueue(message);
         ScheduleDrain();
         return true;
     }

@@ -1,0 +1,175 @@
+using Oko.Agent.Rules;
+using Oko.OpenFlow.Channel;
+using Oko.OpenFlow.Messages;
+using Oko.OpenFlow.Protocol;
+using Oko.OpenFlow.Wire;
+
+namespace Oko.Agent.Controllers;
+
+// Order. A peer relies on three things: its requests are carried out in the order it sent them, replies and errors to them
+// leave in that order, and a barrier reply leaves last. So every request becomes one item of the control thread, and what it
+// sends goes into the connection's one queue. Some requests take longer than an item may (a filter is verified, a reply has
+// megabytes): those return a task, and later requests of the *same* connection wait in _waiting until it has ended; other
+// connections do not notice.
+//
+// Bound. What a peer sends faster than it is worked off is counted from its arrival on the channel's thread until its turn on
+// the control thread. Above MaxWaitingBytes the socket is not read until half of it is gone. Nothing else stops reading, since
+// a peer whose sending blocks for 5 s may close (os-ken).
+
+/// <summary>
+/// One connection of a controller or tool, as the switch knows it: role, what it wants to hear and may see, and its requests in
+/// order. Belongs to the control thread, except where a member says otherwise.
+/// </summary>
+internal sealed class ControllerSession
+{
+    private const ushort DefaultMissSendLength = 128;
+
+    private readonly RuleManager _rules;
+    private readonly RequestHandler _handler;
+    private readonly long _maxWaitingBytes;
+    private readonly Queue<SessionRequest> _waiting = new();
+    private ConnectionView _view;
+    private AsyncMasks _masks = AsyncMasks.Default;
+    private ControllerRole _role = ControllerRole.Equal;
+    private bool _isWaiting;
+    private bool _isClosed;
+    private long _waitingBytes;
+    private int _isReadingStopped;
+    private long _droppedPacketIns;
+
+    /// <summary>Makes the session of a connection that has just agreed on a version. Channel thread.</summary>
+    public ControllerSession(OpenFlowConnection connection, RuleManager rules, RequestHandler handler, long maxWaitingBytes)
+    {
+        Connection = connection;
+        _rules = rules;
+        _handler = handler;
+        _maxWaitingBytes = maxWaitingBytes;
+        _view = SessionAwareness.Initial(connection.Endpoint);
+    }
+
+    /// <summary>The connection; any thread.</summary>
+    public OpenFlowConnection Connection { get; }
+
+    /// <summary>Unfinished uploads of filters.</summary>
+    public FilterUploadAssembler Uploads { get; } = new();
+
+    /// <summary>What the connection sees of entries with a filter. Written on the control thread, read on any.</summary>
+    public ConnectionView View => Volatile.Read(ref _view);
+
+    /// <summary>Its role. Written on the control thread, read on any.</summary>
+    public ControllerRole Role
+    {
+        get => _role;
+        set => _role = value;
+    }
+
+    /// <summary>Whether it has asked for a role; such connections keep the generation id alive.</summary>
+    public bool HasAskedForRole { get; set; }
+
+    /// <summary>Which asynchronous messages it wants. Written on the control thread, read on any.</summary>
+    public AsyncMasks Masks
+    {
+        get => Volatile.Read(ref _masks);
+        set => Volatile.Write(ref _masks, value);
+    }
+
+    /// <summary>Bytes of a packet it wants on a table miss; kept and read back, since what a packet-in holds is said by the
+    /// output action of the table-miss entry in this version.</summary>
+    public ushort MissSendLength { get; set; } = DefaultMissSendLength;
+
+    /// <summary>Packet-ins that were lost since the peer did not take them. Any thread.</summary>
+    public long DroppedPacketIns => Volatile.Read(ref _droppedPacketIns);
+
+    /// <summary>Takes a request over from the connection. Channel thread.</summary>
+    public void Receive(SessionRequest request)
+    {
+        if (Interlocked.Add(ref _waitingBytes, request.Cost) > _maxWaitingBytes && Interlocked.Exchange(ref _isReadingStopped, 1) == 0)
+        {
+            Connection.SetReading(false);
+        }
+
+        _rules.Post(() => Accept(request));
+    }
+
+    /// <summary>The connection is gone; what it has not finished is dropped.</summary>
+    public void Close()
+    {
+        _isClosed = true;
+        _waiting.Clear();
+        Uploads.Clear();
+    }
+
+    /// <summary>Sends a reply or an asynchronous message. Any thread.</summary>
+    public void Send(OpenFlowMessage message) => Connection.Send(message);
+
+    /// <summary>Whether a packet-in for this reason is for the connection. Any thread.</summary>
+    public bool WantsPacketIn(PacketInReason reason)
+    {
+        var masks = Masks;
+        return Has(_role == ControllerRole.Slave ? masks.PacketInSlave : masks.PacketIn, (int)reason);
+    }
+
+    /// <summary>Whether a flow-removed with this reason is for the connection.</summary>
+    public bool WantsFlowRemoved(FlowRemovedReason reason) =>
+        Has(_role == ControllerRole.Slave ? _masks.FlowRemovedSlave : _masks.FlowRemoved, (int)reason);
+
+    /// <summary>Whether a port-status with this reason is for the connection.</summary>
+    public bool WantsPortStatus(PortReason reason) =>
+        Has(_role == ControllerRole.Slave ? _masks.PortStatusSlave : _masks.PortStatus, (int)reason);
+
+    /// <summary>Hands a packet-in, encoded, to the connection or counts it as lost. The delivering thread only.</summary>
+    public void DeliverPacketIn(byte[] encoded)
+    {
+        if (!Connection.TrySendDroppable(encoded))
+        {
+            _droppedPacketIns++;
+        }
+    }
+
+    private static bool Has(uint mask, int bit) => (mask & (1u << bit)) != 0;
+
+    private void Accept(SessionRequest request)
+    {
+        if (_isWaiting)
+        {
+            _waiting.Enqueue(request);
+            return;
+        }
+
+        Run(request);
+    }
+
+    private void Run(in SessionRequest request)
+    {
+        Release(request);
+        if (_isClosed)
+        {
+            return;
+        }
+
+        Volatile.Write(ref _view, SessionAwareness.After(_view, Connection.Endpoint, request));
+        var work = _handler.Handle(this, request);
+        if (!work.IsCompleted)
+        {
+            _isWaiting = true;
+            work.ContinueWith(_ => _rules.Post(Resume), TaskScheduler.Default);
+        }
+    }
+
+    private void Resume()
+    {
+        _isWaiting = false;
+        while (!_isWaiting && _waiting.TryDequeue(out var request))
+        {
+            Run(request);
+        }
+    }
+
+    private void Release(in SessionRequest request)
+    {
+        if (Interlocked.Add(ref _waitingBytes, -request.Cost) < _maxWaitingBytes / 2 && Interlocked.Exchange(ref _isReadingStopped, 0) == 1)
+        {
+            Connection.SetReading(true);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+using System.Collections.Immutable;
+using Oko.Agent.Ports;
+using Oko.Agent.Rules;
+using Oko.Datapath.Ports;
+using Oko.OpenFlow.Messages;
+using Oko.OpenFlow.OkoExtension;
+using Oko.OpenFlow.Protocol;
+using Oko.OpenFlow.Wire;
+
+namespace Oko.Agent.Controllers;
+
+/// <summary>Answers multipart requests. Control thread only; long replies are encoded and sent on a pool thread.</summary>
+/// <remarks>This switch has no groups, meters and queues: requests about all of them get empty replies, requests about one the
+/// error that it does not exist. Source: OpenFlow 1.3.5, 7.3.5 "Multipart Messages".</remarks>
+internal sealed class MultipartResponder(
+    ControllerOptions options, RuleManager rules, SwitchPorts ports, PortRecords portRecords, FilterRequestHandler filters)
+{
+    private const string Manufacturer = "OkoSwitch", Hardware = "OkoSwitch software switch", SerialNumber = "None";
+
+    private readonly TableFeatureCatalogue _tables = new(rules.TableCount, (uint)rules.MaxRulesPerTable);
+
+    /// <summary>Answers a request.</summary>
+    /// <returns>A task that ends when the last part has been handed to the connection.</returns>
+    /// <exception cref="OpenFlowErrorException">It is refused.</exception>
+    public Task Answer(ControllerSession session, MultipartRequest request)
+    {
+        if (request.More)
+        {
+            throw OpenFlowErrorException.BadRequest(
+                BadRequestCode.MultipartBufferOverflow, $"a request of type {request.Body.MultipartType} in parts: requests must fit one message");
+        }
+
+        return Send(session, MultipartSplitter.Split(CreateReply(session, request.Body), request.Xid));
+    }
+
+    private MultipartBody CreateReply(ControllerSession session, MultipartBody request) => request switch
+    {
+        EmptyRequest empty => CreateReply(empty.Kind),
+        FlowStatsRequest flows => new FlowStatsReply(rules.GetFlowStats(flows, session.View)),
+        AggregateStatsRequest flows => rules.GetAggregateStats(flows, session.View),
+        PortStatsRequest port => new PortStatsReply([.. Select(port.Port).Select(portRecords.Measure)]),
+        TableFeatures { Entries.IsEmpty: true } => _tables.Describe(session.View.Aware),
+        TableFeatures => throw RefuseTableFeatures(session),
+        QueueStatsRequest queue => AnswerQueues(queue),
+        GroupStatsRequest => new RawReply(MultipartType.Group, []),
+        MeterRequest meter => AnswerMeter(meter),
+        OkoMultipart oko => filters.Answer(oko),
+        ExperimenterMultipart other => throw OpenFlowErrorException.BadRequest(
+            BadRequestCode.BadExperimenter, $"experimenter 0x{other.Experimenter:x8} is unknown"),
+        _ => throw Unsupported(request.MultipartType),
+    };
+
+    private MultipartBody CreateReply(MultipartType type) => type switch
+    {
+        MultipartType.Desc => new DescriptionReply(Manufacturer, Hardware, options.SoftwareVersion, SerialNumber, options.Description),
+        MultipartType.Table => new TableStatsReply(rules.GetTableStats()),
+        MultipartType.PortDesc => new PortDescriptionReply([.. OpenPorts().Select(PortRecords.Describe)]),
+        MultipartType.GroupDesc => new RawReply(type, []),
+        MultipartType.GroupFeatures => new GroupFeaturesReply(0, 0, [0, 0, 0, 0], [0, 0, 0, 0]),
+        MultipartType.MeterFeatures => new MeterFeaturesReply(0, 0, 0, 0, 0),
+        _ => throw Unsupported(type),
+    };
+
+    private static OpenFlowErrorException Unsupported(MultipartType type) =>
+        OpenFlowErrorException.BadRequest(BadRequestCode.BadMultipart, $"multipart type {(ushort)type} is not supported");
+
+    /// <summary>The pipeline of this switch is fixed; a slave could not change it anyway.</summary>
+    private static OpenFlowErrorException RefuseTableFeatures(ControllerSession session) => session.Role == ControllerRole.Slave
+        ? OpenFlowErrorException.BadRequest(BadRequestCode.IsSlave, "a slave cannot change the features of tables")
+        : new OpenFlowErrorException(ErrorType.TableFeaturesFailed, (ushort)TableFeaturesFailedCode.Eperm, "the features of the tables cannot be changed");
+
+    private IEnumerable<Port> OpenPorts() => ports.All.Select(entry => entry.Port).OfType<Port>();
+
+    private IEnumerable<Port> Select(PortNumber number)
+    {
+        if (number == PortNumber.Any)
+        {
+            return OpenPorts();
+        }
+
+        return ports.Find(number.Value) is { } port
+            ? [port]
+            : throw OpenFlowErrorException.BadRequest(BadRequestCode.BadPort, $"port {number}: there is no such port");
+    }
+
+    private RawReply AnswerQueues(QueueStatsRequest request)
+    {
+        if (request.Port != PortNumber.Any && ports.Find(request.Port.Value) is null)
+        {
+            throw new OpenFlowErrorException(ErrorType.QueueOpFailed, (ushort)QueueOpFailedCode.BadPort, $"port {request.Port}: there is no such port");
+        }
+
+        return request.Queue == QueueId.All
+            ? new RawReply(MultipartType.Queue, [])
+            : throw new OpenFlowErrorException(ErrorType.QueueOpFailed, (ushort)QueueOpFailedCode.BadQueue, $"queue {request.Queue.Value}: ports have no queues");
+    }
+
+    private static RawReply AnswerMeter(MeterRequest request) => request.Meter == MeterId.All
+        ? new RawReply(request.Kind, [])
+        : throw new OpenFlowErrorException(ErrorType.MeterModFailed, (ushort)MeterModFailedCode.UnknownMeter, $"meter {request.Meter.Value}: this switch has no meters");
+
+    /// <summary>Sends the parts of a reply: the first at once, the rest as the peer takes them, off the control thread.</summary>
+    private Task Send(ControllerSession session, IEnumerable<MultipartReply> parts)
+    {
+        var remaining = parts.GetEnumerator();
+        remaining.MoveNext();
+        session.Send(remaining.Current);
+        return remaining.Current.More ? Task.Run(() => SendRestAsync(session, remaining)) : Task.CompletedTask;
+    }
+
+    private async Task SendRestAsync(ControllerSession session, IEnumerator<MultipartReply> remaining)
+    {
+        using (remaining)
+        {
+            try
+            {
+                while (remaining.MoveNext())
+                {
+                    await session.Connection.WhenWritableAsync().WaitAsync(options.StallTimeout).ConfigureAwait(false);
+                    session.Send(remaining.Current);
+                }
+            }
+            catch (TimeoutException)
+            {
+                session.Connection.Close($"the peer has not read a reply for {options.StallTimeout.TotalSeconds:0.#} s");
+            }
+        }
+    }
+}

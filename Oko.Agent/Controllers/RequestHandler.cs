@@ -1,0 +1,202 @@
+using Oko.Agent.Filters;
+using Oko.Agent.Ports;
+using Oko.Agent.Rules;
+using Oko.OpenFlow.Messages;
+using Oko.OpenFlow.OkoExtension;
+using Oko.OpenFlow.Protocol;
+using Oko.OpenFlow.Wire;
+
+namespace Oko.Agent.Controllers;
+
+/// <summary>Carries out what controllers ask for, message by message. One per switch, control thread only.</summary>
+/// <remarks>Source: OpenFlow 1.3.5, 7 "The OpenFlow Switch Protocol".</remarks>
+internal sealed class RequestHandler(
+    ControllerOptions options,
+    RuleManager rules,
+    SwitchPorts ports,
+    RoleElection roles,
+    PortModHandler portMods,
+    MultipartResponder multiparts,
+    FilterRequestHandler filters,
+    ILogger log)
+{
+    private const uint KnownTableConfig = 3;
+
+    /// <summary>Carries out a request and sends its reply or error.</summary>
+    /// <returns>A task that ends when nothing more will be sent for this request; later requests of the session wait for it.</returns>
+    public Task Handle(ControllerSession session, SessionRequest request)
+    {
+        try
+        {
+            if (request.Error is not null)
+            {
+                throw request.Error;
+            }
+
+            return Dispatch(session, request, request.Message!);
+        }
+        catch (OpenFlowErrorException error)
+        {
+            Refuse(session, request, error);
+        }
+        catch (OkoErrorException refusal)
+        {
+            Refuse(session, request, refusal.Error.ToException());
+        }
+        catch (Exception fault)
+        {
+            // A fault of ours: the peer must not wait for a reply that never comes.
+            ControllerLog.RequestFailed(log, session.Connection.Peer, fault);
+            session.Connection.Close("internal error, see the log");
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private Task Dispatch(ControllerSession session, SessionRequest request, OpenFlowMessage message)
+    {
+        if (session.Role == ControllerRole.Slave && ChangesState(message))
+        {
+            throw OpenFlowErrorException.BadRequest(BadRequestCode.IsSlave, $"{message.Type} from a slave");
+        }
+
+        switch (message)
+        {
+            case FlowMod mod:
+                rules.ApplyFlowMod(mod, session.View);
+                break;
+            case PacketOut packet:
+                rules.SendPacketOut(packet);
+                break;
+            case BarrierRequest:
+                // All that was asked before has been answered: requests are carried out in order.
+                rules.Synchronize();
+                session.Send(new BarrierReply { Xid = message.Xid });
+                break;
+            case MultipartRequest multipart:
+                return multiparts.Answer(session, multipart);
+            case OkoMessage oko:
+                return filters.Handle(session, request, oko);
+            case FeaturesRequest:
+                session.Send(DescribeFeatures(message.Xid));
+                break;
+            case GetConfigRequest:
+                session.Send(new GetConfigReply(ConfigFlags.FragNormal, session.MissSendLength) { Xid = message.Xid });
+                break;
+            case SetConfig config:
+                Configure(session, config);
+                break;
+            case RoleRequest role:
+                session.Send(roles.Request(session, role));
+                break;
+            case GetAsyncRequest:
+                session.Send(new GetAsyncReply(session.Masks) { Xid = message.Xid });
+                break;
+            case SetAsync asynchronous:
+                session.Masks = asynchronous.Masks;
+                break;
+            case PortMod mod:
+                portMods.Apply(mod);
+                break;
+            case GroupMod mod:
+                CheckGroupMod(mod);
+                break;
+            case MeterMod mod:
+                CheckMeterMod(mod);
+                break;
+            case TableMod mod:
+                CheckTableMod(mod);
+                break;
+            case QueueGetConfigRequest queues:
+                session.Send(DescribeQueues(queues));
+                break;
+            case ErrorMessage error:
+                ControllerLog.ErrorReceived(log, session.Connection.Peer, error.ErrorType.ToString(), error.Code);
+                break;
+            case ExperimenterMessage experimenter:
+                throw OpenFlowErrorException.BadRequest(BadRequestCode.BadExperimenter, $"experimenter 0x{experimenter.Experimenter:x8} is unknown");
+            default:
+                throw OpenFlowErrorException.BadRequest(BadRequestCode.BadType, $"{message.Type} goes from the switch to controllers only");
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <summary>What a slave may not send (OpenFlow 1.3.5, 6.3.6), and the requests of the extension that change something.</summary>
+    private static bool ChangesState(OpenFlowMessage message) =>
+        message is FlowMod or GroupMod or MeterMod or PortMod or TableMod or PacketOut or OkoMessage;
+
+    private void Refuse(ControllerSession session, SessionRequest request, OpenFlowErrorException error)
+    {
+        ControllerLog.Refused(log, session.Connection.Peer, error.Type.ToString(), error.Code, error.Message);
+        session.Send(request.ReplyWith(error));
+    }
+
+    private FeaturesReply DescribeFeatures(uint xid) => new(
+        options.DatapathId,
+        BufferCount: 0,
+        (byte)rules.TableCount,
+        AuxiliaryId: 0,
+        Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats) { Xid = xid };
+
+    /// <summary>Fragments go through the tables like other packets; the other ways to treat them do not exist here.</summary>
+    private static void Configure(ControllerSession session, SetConfig config)
+    {
+        if (config.Flags != ConfigFlags.FragNormal)
+        {
+            throw new OpenFlowErrorException(ErrorType.SwitchConfigFailed, (ushort)SwitchConfigFailedCode.BadFlags, $"flags 0x{(ushort)config.Flags:x4}: only OFPC_FRAG_NORMAL (0) is supported");
+        }
+
+        session.MissSendLength = config.MissSendLength;
+    }
+
+    /// <summary>There is room for no group, so there is none: deleting finds nothing, which is no error.</summary>
+    private static void CheckGroupMod(GroupMod mod)
+    {
+        var code = mod.Command switch
+        {
+            GroupModCommand.Delete => (GroupModFailedCode?)null,
+            GroupModCommand.Add => GroupModFailedCode.OutOfGroups,
+            GroupModCommand.Modify => GroupModFailedCode.UnknownGroup,
+            _ => GroupModFailedCode.BadCommand,
+        };
+        if (code is { } failure)
+        {
+            throw new OpenFlowErrorException(ErrorType.GroupModFailed, (ushort)failure, $"group-mod {mod.Command}: this switch has no groups");
+        }
+    }
+
+    private static void CheckMeterMod(MeterMod mod)
+    {
+        var code = mod.Command switch
+        {
+            MeterModCommand.Delete => (MeterModFailedCode?)null,
+            MeterModCommand.Add => MeterModFailedCode.OutOfMeters,
+            MeterModCommand.Modify => MeterModFailedCode.UnknownMeter,
+            _ => MeterModFailedCode.BadCommand,
+        };
+        if (code is { } failure)
+        {
+            throw new OpenFlowErrorException(ErrorType.MeterModFailed, (ushort)failure, $"meter-mod {mod.Command}: this switch has no meters");
+        }
+    }
+
+    /// <summary>The bits of earlier versions are deprecated and mean nothing (OpenFlow 1.3.5, 7.3.3).</summary>
+    private void CheckTableMod(TableMod mod)
+    {
+        if (mod.Table != TableId.All && mod.Table.Value >= rules.TableCount)
+        {
+            throw new OpenFlowErrorException(ErrorType.TableModFailed, (ushort)TableModFailedCode.BadTable, $"table {mod.Table.Value}: allowed are 0..{rules.TableCount - 1} and ALL (255)");
+        }
+
+        if ((mod.Config & ~KnownTableConfig) != 0)
+        {
+            throw new OpenFlowErrorException(ErrorType.TableModFailed, (ushort)TableModFailedCode.BadConfig, $"config 0x{mod.Config:x}: bits above 3 are unknown");
+        }
+    }
+
+    private QueueGetConfigReply DescribeQueues(QueueGetConfigRequest request) =>
+        request.Port == PortNumber.Any || ports.Find(request.Port.Value) is not null
+            ? new QueueGetConfigReply(request.Port, []) { Xid = request.Xid }
+            : throw new OpenFlowErrorException(ErrorType.QueueOpFailed, (ushort)QueueOpFailedCode.BadPort, $"port {request.Port}: there is no such port");
+}
