@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting.Systemd;
 using Oko.Agent.Configuration;
+using Oko.Agent.Controllers;
 using Oko.Agent.Filters;
 using Oko.Agent.Management;
 using Oko.Agent.Observability;
@@ -30,6 +31,7 @@ public sealed class SwitchHost : IAsyncDisposable
     private readonly RuleManager _rules;
     private readonly FilterStore _filters;
     private readonly SwitchPorts _ports;
+    private ControllerHub? _controllers;
     private LinkWatcher? _links;
     private ManagementServer? _management;
 
@@ -65,6 +67,7 @@ public sealed class SwitchHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _systemd.Notify(ServiceState.Stopping);
+        await StopPart("controllers", async () => await (_controllers?.DisposeAsync() ?? ValueTask.CompletedTask));
         await StopPart("management", async () => await (_management?.DisposeAsync() ?? ValueTask.CompletedTask));
         await StopPart("link watcher", () => _links?.Dispose());
         await StopPart("control thread", _rules.Dispose);
@@ -84,11 +87,15 @@ public sealed class SwitchHost : IAsyncDisposable
             DatapathIdentity.Derive(_ports.All.Count > 0 ? _ports.All[0].Port?.HardwareAddress : null, options.ManagementPath);
         LogMessages.Starting(_log, Version, identity, options.FailMode.ToString().ToLowerInvariant());
         _ports.ReportPartialChecksums();
-        if (options.FailMode == FailMode.Standalone)
-        {
-            new StandaloneFlow(_rules).Enter();
-        }
-
+        _controllers = new ControllerHub(
+            new ControllerOptions
+            {
+                DatapathId = identity,
+                Description = $"OkoSwitch on {Environment.MachineName}",
+                SoftwareVersion = Version,
+                IsStandalone = options.FailMode == FailMode.Standalone,
+            },
+            _rules, _datapath, _ports, _filters, _loggers);
         _datapath.Start();
         _rules.Start();
         _links = new LinkWatcher(_ports.OnLinkEvent);
@@ -110,6 +117,7 @@ public sealed class SwitchHost : IAsyncDisposable
                 StartedNanoseconds = Oko.Datapath.Workers.Datapath.NowNanoseconds,
             },
             _loggers);
+        await _controllers.StartAsync(options.Controllers, options.Listeners);
         LogMessages.Ready(_log, options.Ports.Length, options.Controllers.Length, options.Listeners.Length);
         _systemd.Notify(ServiceState.Ready);
     }
