@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Hosting.Systemd;
 using Oko.Agent.Configuration;
 using Oko.Agent.Controllers;
@@ -31,9 +32,9 @@ public sealed class SwitchHost : IAsyncDisposable
     private readonly RuleManager _rules;
     private readonly FilterStore _filters;
     private readonly SwitchPorts _ports;
-    private ControllerHub? _controllers;
     private LinkWatcher? _links;
     private ManagementServer? _management;
+    private ControllerHub? _controllers;
 
     private SwitchHost(AgentOptions options, ILoggerFactory loggers)
     {
@@ -87,15 +88,7 @@ public sealed class SwitchHost : IAsyncDisposable
             DatapathIdentity.Derive(_ports.All.Count > 0 ? _ports.All[0].Port?.HardwareAddress : null, options.ManagementPath);
         LogMessages.Starting(_log, Version, identity, options.FailMode.ToString().ToLowerInvariant());
         _ports.ReportPartialChecksums();
-        _controllers = new ControllerHub(
-            new ControllerOptions
-            {
-                DatapathId = identity,
-                Description = $"OkoSwitch on {Environment.MachineName}",
-                SoftwareVersion = Version,
-                IsStandalone = options.FailMode == FailMode.Standalone,
-            },
-            _rules, _datapath, _ports, _filters, _loggers);
+        _controllers = new ControllerHub(DescribeSwitch(identity, options), _rules, _datapath, _ports, _filters, _loggers);
         _datapath.Start();
         _rules.Start();
         _links = new LinkWatcher(_ports.OnLinkEvent);
@@ -121,6 +114,14 @@ public sealed class SwitchHost : IAsyncDisposable
         LogMessages.Ready(_log, options.Ports.Length, options.Controllers.Length, options.Listeners.Length);
         _systemd.Notify(ServiceState.Ready);
     }
+
+    private static ControllerOptions DescribeSwitch(ulong identity, AgentOptions options) => new()
+    {
+        DatapathId = identity,
+        Description = string.Create(CultureInfo.InvariantCulture, $"OkoSwitch {identity:x16}"),
+        SoftwareVersion = Version,
+        IsStandalone = options.FailMode == FailMode.Standalone,
+    };
 
     private static string Version =>
         typeof(SwitchHost).Assembly.GetName().Version?.ToString(3) ?? "unknown";

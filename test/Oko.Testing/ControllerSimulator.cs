@@ -196,10 +196,10 @@ public sealed class ControllerSimulator : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        // Not disposed of, so that a test may close a peer early and again at its end; nothing hangs on it after cancelling.
         await _stopping.CancelAsync().ConfigureAwait(false);
         _socket.Dispose();
         await _reader.ConfigureAwait(false);
-        _stopping.Dispose();
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);

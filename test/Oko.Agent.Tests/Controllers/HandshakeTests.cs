@@ -1,0 +1,198 @@
+using Oko.OpenFlow.Match;
+using Oko.OpenFlow.Messages;
+using Oko.OpenFlow.OkoExtension;
+using Oko.OpenFlow.Protocol;
+using Oko.Testing;
+
+namespace Oko.Agent.Tests.Controllers;
+
+public class HandshakeTests
+{
+    private SwitchBench _bench = null!;
+    private ControllerSimulator _controller = null!;
+
+    [SetUp]
+    public async Task SetUp()
+    {
+        _bench = await SwitchBench.StartAsync();
+        _controller = await _bench.ConnectAsync();
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        await _controller.DisposeAsync();
+        await _bench.DisposeAsync();
+    }
+
+    [Test]
+    public async Task Features_Asked_PromiseWhatIsAnswered()
+    {
+        var features = await _controller.RequestAsync<FeaturesReply>(new FeaturesRequest());
+        features.DatapathId.Should().Be(SwitchBench.DatapathId);
+        features.BufferCount.Should().Be(0);
+        features.TableCount.Should().Be(64);
+        features.AuxiliaryId.Should().Be(0);
+        features.Capabilities.Should().Be(Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats);
+    }
+
+    [Test]
+    public async Task Config_Set_IsReadBackByThatConnectionOnly()
+    {
+        (await _controller.RequestAsync<GetConfigReply>(new GetConfigRequest())).MissSendLength.Should().Be(128);
+        await _controller.SendAsync(new SetConfig(ConfigFlags.FragNormal, 0xFFFF));
+        (await _controller.RequestAsync<GetConfigReply>(new GetConfigRequest())).MissSendLength.Should().Be(0xFFFF);
+        await using var other = await _bench.ConnectAsync();
+        (await other.RequestAsync<GetConfigReply>(new GetConfigRequest())).MissSendLength.Should().Be(128);
+        await _controller.RefusedAsync(new SetConfig(ConfigFlags.FragReasm, 0), ErrorType.SwitchConfigFailed, SwitchConfigFailedCode.BadFlags);
+    }
+
+    [Test]
+    public async Task Description_Asked_HasNoEmptyString()
+    {
+        var description = await _controller.AskAsync<DescriptionReply>(new MultipartRequest(new EmptyRequest(MultipartType.Desc)));
+        description.Should().Be(new DescriptionReply("OkoSwitch", "OkoSwitch software switch", "0.1.0", "None", "bench"));
+    }
+
+    [Test]
+    public async Task PortDescription_Asked_ComesInOnePart()
+    {
+        var ports = await _controller.AskAsync<PortDescriptionReply>(new MultipartRequest(new EmptyRequest(MultipartType.PortDesc)));
+        ports.Ports.Select(port => (port.Number.Value, port.Name, port.HardwareAddress)).Should().Equal(
+            (1u, "m1", 0x020000000001UL), (2u, "m2", 0x020000000002UL), (3u, "m3", 0x020000000003UL));
+    }
+
+    [Test]
+    public async Task TableFeatures_Asked_WriteEverythingOut()
+    {
+        var tables = await ReadTablesAsync();
+        tables.Should().HaveCount(64);
+        tables.Select(table => table.Table.Value).Should().Equal(Enumerable.Range(0, 64).Select(number => (byte)number));
+        foreach (var table in tables)
+        {
+            table.Name.Should().Be($"table{table.Table.Value}");
+            table.Properties.Select(property => property.Type).Should().BeEquivalentTo(
+                Enum.GetValues<TableFeatureType>().Where(type => type is not (TableFeatureType.Experimenter or TableFeatureType.ExperimenterMiss)));
+            Values(table, TableFeatureType.ApplyActionsMiss).Should().Contain((uint)ActionType.Output);
+            Values(table, TableFeatureType.NextTables).Should().Equal(Enumerable.Range(table.Table.Value + 1, 63 - table.Table.Value).Select(next => (uint)next));
+        }
+
+        Values(tables[0], TableFeatureType.Match).Should().Contain([0x80000004u, 0x8000070C, 0x80000A02, 0x80000D04, 0x80001708])
+            .And.NotContain(OxmCatalogue.Filter.Header);
+        Values(tables[0], TableFeatureType.Instructions).Should().Contain((uint)InstructionType.GotoTable);
+        Values(tables[63], TableFeatureType.Instructions).Should().NotContain((uint)InstructionType.GotoTable);
+    }
+
+    [Test]
+    public async Task TableFeatures_ForAnAwareConnection_NameTheFilterField()
+    {
+        await _controller.AskAsync<FilterDescriptionReply>(new MultipartRequest(new FilterDescriptionRequest(OkoExperimenter.AllFilters)));
+        var match = Values((await ReadTablesAsync())[0], TableFeatureType.Match);
+        match.Should().ContainInConsecutiveOrder(OxmCatalogue.Filter.Header, OkoExperimenter.Id);
+    }
+
+    [Test]
+    public async Task TableFeatures_WithABody_AreRefused()
+    {
+        var body = new TableFeatures([new TableFeaturesEntry(new TableId(0), "mine", 0, 0, 3, 10, [])]);
+        await _controller.RefusedAsync(new MultipartRequest(body), ErrorType.TableFeaturesFailed, TableFeaturesFailedCode.Eperm);
+    }
+
+    [Test]
+    public async Task Errors_OfAnyRequest_CarryItsXidAndAllOfIt()
+    {
+        var mod = new FlowMod { Xid = 0x1234, Table = new TableId(99), Match = FlowMatch.Any };
+        await _controller.SendAsync(mod);
+        var error = await _controller.ExpectAsync<ErrorMessage>();
+        error.Xid.Should().Be(0x1234);
+        error.ErrorType.Should().Be(ErrorType.FlowModFailed);
+        error.Data.Should().Equal(MessageCodec.Encode(mod));
+    }
+
+    [TestCase(MessageType.FeaturesReply)]
+    [TestCase(MessageType.PacketIn)]
+    [TestCase((MessageType)30)]
+    public async Task Message_ThatNoControllerSends_IsABadType(MessageType type)
+    {
+        var body = type == MessageType.FeaturesReply ? new byte[24] : type == MessageType.PacketIn ? new byte[26] : [];
+        if (type == MessageType.PacketIn)
+        {
+            body = MessageCodec.Encode(new PacketIn(BufferId.NoBuffer, 0, PacketInReason.Action, new TableId(0), new Cookie(0), FlowMatch.Any, []))[8..];
+        }
+
+        await _controller.SendRawAsync(ControllerSimulator.Frame(4, (byte)type, 9, body));
+        var error = await _controller.ExpectAsync<ErrorMessage>();
+        (error.Xid, error.ErrorType, error.Code).Should().Be((9u, ErrorType.BadRequest, (ushort)BadRequestCode.BadType));
+    }
+
+    [Test]
+    public async Task Experimenter_OfSomebodyElse_IsRefused()
+    {
+        await _controller.RefusedAsync(new ExperimenterMessage(0x00666666, 1, []), ErrorType.BadRequest, BadRequestCode.BadExperimenter);
+        await _controller.RefusedAsync(
+            new MultipartRequest(new ExperimenterMultipart(0x00666666, 1, [])), ErrorType.BadRequest, BadRequestCode.BadExperimenter);
+        await _controller.BarrierAsync();
+    }
+
+    [Test]
+    public async Task Multipart_OfUnknownType_IsRefused()
+    {
+        await _controller.SendRawAsync(ControllerSimulator.Frame(4, (byte)MessageType.MultipartRequest, 5, 0, 77, 0, 0, 0, 0, 0, 0));
+        var error = await _controller.ExpectAsync<ErrorMessage>();
+        (error.Xid, error.ErrorType, error.Code).Should().Be((5u, ErrorType.BadRequest, (ushort)BadRequestCode.BadMultipart));
+    }
+
+    [Test]
+    public async Task Multipart_RequestInParts_IsRefused() => await _controller.RefusedAsync(
+        new MultipartRequest(new EmptyRequest(MultipartType.Desc), More: true), ErrorType.BadRequest, BadRequestCode.MultipartBufferOverflow);
+
+    [Test]
+    public async Task GroupsMetersQueues_OnASwitchWithout_AreAnsweredTruthfully()
+    {
+        await _controller.AskAsync<RawReply>(new MultipartRequest(new GroupStatsRequest(GroupId.All)));
+        await _controller.AskAsync<RawReply>(new MultipartRequest(new EmptyRequest(MultipartType.GroupDesc)));
+        await _controller.AskAsync<RawReply>(new MultipartRequest(new MeterRequest(MultipartType.Meter, MeterId.All)));
+        await _controller.AskAsync<RawReply>(new MultipartRequest(new MeterRequest(MultipartType.MeterConfig, MeterId.All)));
+        await _controller.AskAsync<RawReply>(new MultipartRequest(new QueueStatsRequest(PortNumber.Any, QueueId.All)));
+        (await _controller.AskAsync<MeterFeaturesReply>(new MultipartRequest(new EmptyRequest(MultipartType.MeterFeatures)))).MaxMeter.Should().Be(0);
+        (await _controller.AskAsync<GroupFeaturesReply>(new MultipartRequest(new EmptyRequest(MultipartType.GroupFeatures)))).MaxGroups.Should().Equal(0, 0, 0, 0);
+        await _controller.RequestAsync<QueueGetConfigReply>(new QueueGetConfigRequest(PortNumber.Any));
+        await _controller.DoAsync(
+            new GroupMod(GroupModCommand.Delete, GroupType.All, GroupId.All, []),
+            new GroupMod(GroupModCommand.Delete, (GroupType)3, GroupId.All, []),
+            new MeterMod(MeterModCommand.Delete, 0, MeterId.All, []));
+        await _controller.RefusedAsync(new GroupMod(GroupModCommand.Add, GroupType.All, new GroupId(1), []), ErrorType.GroupModFailed, GroupModFailedCode.OutOfGroups);
+        await _controller.RefusedAsync(new GroupMod(GroupModCommand.Modify, GroupType.All, new GroupId(1), []), ErrorType.GroupModFailed, GroupModFailedCode.UnknownGroup);
+        await _controller.RefusedAsync(new MeterMod(MeterModCommand.Add, 0, new MeterId(1), []), ErrorType.MeterModFailed, MeterModFailedCode.OutOfMeters);
+        await _controller.RefusedAsync(new MeterMod(MeterModCommand.Modify, 0, new MeterId(1), []), ErrorType.MeterModFailed, MeterModFailedCode.UnknownMeter);
+        await _controller.RefusedAsync(new MultipartRequest(new MeterRequest(MultipartType.Meter, new MeterId(1))), ErrorType.MeterModFailed, MeterModFailedCode.UnknownMeter);
+        await _controller.RefusedAsync(new MultipartRequest(new QueueStatsRequest(new PortNumber(1), new QueueId(3))), ErrorType.QueueOpFailed, QueueOpFailedCode.BadQueue);
+        await _controller.RefusedAsync(new MultipartRequest(new QueueStatsRequest(new PortNumber(9), QueueId.All)), ErrorType.QueueOpFailed, QueueOpFailedCode.BadPort);
+        await _controller.RefusedAsync(new QueueGetConfigRequest(new PortNumber(9)), ErrorType.QueueOpFailed, QueueOpFailedCode.BadPort);
+    }
+
+    [Test]
+    public async Task TableMod_WithDeprecatedBits_IsAcceptedAndOthersAreNot()
+    {
+        await _controller.DoAsync(new TableMod(TableId.All, 3), new TableMod(new TableId(5), 0));
+        await _controller.RefusedAsync(new TableMod(new TableId(64), 0), ErrorType.TableModFailed, TableModFailedCode.BadTable);
+        await _controller.RefusedAsync(new TableMod(TableId.All, 4), ErrorType.TableModFailed, TableModFailedCode.BadConfig);
+    }
+
+    private static IEnumerable<uint> Values(TableFeaturesEntry table, TableFeatureType type) =>
+        table.Properties.Single(property => property.Type == type).Values;
+
+    private async Task<List<TableFeaturesEntry>> ReadTablesAsync()
+    {
+        var xid = await _controller.SendAsync(new MultipartRequest(new TableFeatures([])));
+        var tables = new List<TableFeaturesEntry>();
+        MultipartReply part;
+        do
+        {
+            part = await _controller.ExpectAsync<MultipartReply>(reply => reply.Xid == xid);
+            tables.AddRange(((TableFeatures)part.Body).Entries);
+        }
+        while (part.More);
+        return tables;
+    }
+}
