@@ -51,50 +51,40 @@ public static unsafe class Checksums
     }
 
     /// <summary>
-    /// Completes the checksum of a TCP or UDP packet whose sender left it to hardware that does not exist; true if it did.
+    /// Completes the checksum of a TCP, UDP or SCTP packet whose sender left it to hardware that does not exist; true if it did.
     /// </summary>
     /// <remarks>
-    /// On virtual links Linux hands packets over with only the pseudo-header's sum in the checksum field, and what tells
+    /// On virtual links Linux hands packets over with only the pseudo-header's sum in the checksum field (SCTP: 0), and what tells
     /// so (skb metadata) does not reach an AF_XDP socket. Such a packet is known by just that: its field equals the
     /// folded pseudo-header sum. A packet with a correct full checksum has this value once in 65,536 and gets the same
     /// correct checksum again, so nothing right is made wrong.
     /// </remarks>
     public static bool CompletePartial(ref PacketView packet)
     {
-        if (packet.L4Offset < 0 || packet.Proto is not (6 or 17))
+        // A fragment does not hold what the checksum covers; Linux completes it before it fragments.
+        if (packet.L4Offset < 0 || packet.IsFragment || packet.Proto is not (6 or 17 or 132))
         {
             return false;
         }
 
-        // SAFETY: L3Offset and L4Offset are set, so both fixed headers lie inside the packet; the length is checked below.
+        // SAFETY: L3Offset and L4Offset are set, so both fixed headers lie inside the packet, as do the bytes counted here.
         var l3 = packet.Data + packet.L3Offset;
         var l4 = packet.Data + packet.L4Offset;
-        var field = l4 + (packet.Proto == 6 ? 16 : 6);
-        int bytes;
-        ulong pseudo;
-        if (packet.EthType == 0x0800)
+        if (packet.Proto == 132)
         {
-            if ((ReadWord(l3 + 6) & 0x3FFF) != 0)
+            if (Unsafe.ReadUnaligned<uint>(l4 + 8) != 0)
             {
-                return false;               // a fragment does not hold what the checksum covers
+                return false;
             }
 
-            bytes = ReadWord(l3 + 2) - (packet.L4Offset - packet.L3Offset);
-            pseudo = Add(0, l3 + 12, 8);
-        }
-        else
-        {
-            bytes = ReadWord(l3 + 4) + 40 - (packet.L4Offset - packet.L3Offset);
-            pseudo = Add(0, l3 + 8, 32);
+            WriteSctp(l4, TransportBytes(packet));
+            return true;
         }
 
-        if (bytes < (packet.Proto == 6 ? 20 : 8) || bytes > packet.Length - packet.L4Offset)
-        {
-            return false;
-        }
-
-        pseudo += packet.Proto + (uint)bytes;
-        var partial = Fold(pseudo);
+        var field = l4 + (packet.Proto == 6 ? 16 : 6);
+        var bytes = TransportBytes(packet);
+        var pseudo = packet.EthType == 0x0800 ? Add(0, l3 + 12, 8) : Add(0, l3 + 8, 32);
+        var partial = Fold(pseudo + packet.Proto + (uint)bytes);
         if (ReadWord(field) != partial)
         {
             return false;
@@ -104,6 +94,23 @@ public static unsafe class Checksums
         var full = (ushort)~Fold(Add(partial, l4, bytes));
         WriteWord(field, full == 0 && packet.Proto == 17 ? (ushort)0xFFFF : full);
         return true;
+    }
+
+    /// <summary>
+    /// Bytes from the transport header to the end of the IP packet, or of the frame if that is shorter. For packets whose
+    /// L4Offset is set; then it covers at least the fixed transport header.
+    /// </summary>
+    internal static int TransportBytes(in PacketView packet)
+    {
+        var left = packet.Length - packet.L4Offset;
+        var header = packet.Data + packet.L3Offset;
+        if (packet.EthType == 0x0800)
+        {
+            return Math.Min(left, ReadWord(header + 2) - (packet.L4Offset - packet.L3Offset));
+        }
+
+        var payload = ReadWord(header + 4);
+        return payload == 0 ? left : Math.Min(left, payload + 40 - (packet.L4Offset - packet.L3Offset));
     }
 
     /// <summary>Writes the CRC32c of an SCTP packet.</summary>

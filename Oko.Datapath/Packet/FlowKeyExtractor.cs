@@ -6,7 +6,8 @@ namespace Oko.Datapath.Packet;
 /// <summary>Finds the headers of a packet and fills its <see cref="FlowKey"/>. Worker thread; allocates nothing, never throws.</summary>
 /// <remarks>
 /// Packets are hostile: each header's fixed part is compared with what is left of the packet before a byte of it is
-/// read, and a header that does not fit is treated as absent, as are the transport headers of later fragments. VLAN
+/// read, and a header that does not fit is treated as absent, as are the transport headers of later fragments. What the
+/// IP header calls the packet's end counts as well, so Ethernet padding is never taken for ports. VLAN
 /// tags and IPv6 extension headers are skipped up to a bound, so the work per packet is bounded as well.
 /// Source: OpenFlow 1.3.5, 5.3 "Matching" and 7.2.3.8 "Header Match Fields".
 /// </remarks>
@@ -26,6 +27,7 @@ public static unsafe class FlowKeyExtractor
         packet.VlanOffset = packet.L3Offset = packet.L4Offset = packet.ProtoOffset = -1;
         packet.NdTargetOffset = packet.NdSllOffset = packet.NdTllOffset = -1;
         packet.Proto = 0;
+        packet.IsFragment = packet.IsSourceRouted = false;
         packet.EthType = 0;
         packet.EthTypeOffset = 12;
         key[3] = packet.Metadata;
@@ -41,7 +43,7 @@ public static unsafe class FlowKeyExtractor
         ulong vlan = 0;
         var offset = 12;
         var type = Read16(data + offset);
-        if (type is Vlan or ServiceVlan)
+        if (type is Vlan or ServiceVlan && packet.Length >= EthernetBytes + 4)
         {
             packet.VlanOffset = offset;
             for (var tags = 0; type is Vlan or ServiceVlan && tags < MaxVlanTags && offset + 6 <= packet.Length; tags++)
@@ -63,7 +65,7 @@ public static unsafe class FlowKeyExtractor
         {
             // IEEE 802.3 length; with an LLC/SNAP header of OUI 0 the type stands behind that.
             var snap = packet.Length - offset >= 8 && Read32(data + offset) == 0xAAAA0300 && Read16(data + offset + 4) == 0;
-            type = snap ? Read16(data + offset + 6) : NoType;
+            type = snap && Read16(data + offset + 6) >= 0x0600 ? Read16(data + offset + 6) : NoType;
             packet.EthTypeOffset = snap ? offset + 6 : packet.EthTypeOffset;
             offset += snap ? 8 : 0;
         }
@@ -105,10 +107,12 @@ public static unsafe class FlowKeyExtractor
         key[5] = Read32(header + 12);
         key[7] = Read32(header + 16);
         key[12] = ((ulong)header[9] << 56) | ((ulong)header[1] << 48);
-        var laterFragment = (Read16(header + 6) & 0x1FFF) != 0;
+        var fragment = Read16(header + 6);
+        packet.IsFragment = (fragment & 0x3FFF) != 0;
+        var laterFragment = (fragment & 0x1FFF) != 0;
         if (!laterFragment)
         {
-            ExtractTransport(ref packet, ref key, offset + headerBytes);
+            ExtractTransport(ref packet, ref key, offset + headerBytes, offset + Math.Min(left, Read16(header + 2)));
         }
     }
 
@@ -129,14 +133,18 @@ public static unsafe class FlowKeyExtractor
         var next = header[6];
         packet.ProtoOffset = offset + 6;
         var at = offset + 40;
+        // 0 is a jumbogram, whose length stands in a hop-by-hop option; it cannot be longer than the frame either.
+        var payload = Read16(header + 4);
+        var end = payload == 0 && next == 0 ? packet.Length : Math.Min(packet.Length, at + payload);
         var laterFragment = false;
-        for (var count = 0; count < MaxExtensionHeaders && packet.Length - at >= 8; count++)
+        for (var count = 0; count < MaxExtensionHeaders && end - at >= 8; count++)
         {
             var extension = packet.Data + at;
             int bytes;
             if (next is 0 or 43 or 60 or 135)           // hop-by-hop, routing, destination options, mobility
             {
                 bytes = (extension[1] + 1) * 8;
+                packet.IsSourceRouted |= next == 43 && extension[3] != 0;
             }
             else if (next == 51)                        // authentication header
             {
@@ -145,6 +153,7 @@ public static unsafe class FlowKeyExtractor
             else if (next == 44)                        // fragment
             {
                 bytes = 8;
+                packet.IsFragment = (Read16(extension + 2) & 0xFFF9) != 0;
                 laterFragment = (Read16(extension + 2) & 0xFFF8) != 0;
             }
             else
@@ -152,7 +161,7 @@ public static unsafe class FlowKeyExtractor
                 break;
             }
 
-            if (bytes > packet.Length - at)
+            if (bytes > end - at)
             {
                 break;
             }
@@ -170,7 +179,7 @@ public static unsafe class FlowKeyExtractor
         key[12] = ((ulong)next << 56) | ((ulong)((word >> 20) & 0xFF) << 48) | (word & 0xFFFFF);
         if (!laterFragment)
         {
-            ExtractTransport(ref packet, ref key, at);
+            ExtractTransport(ref packet, ref key, at, end);
         }
     }
 
@@ -191,9 +200,13 @@ public static unsafe class FlowKeyExtractor
         key[7] = Read32(header + 24);
     }
 
-    private static void ExtractTransport(ref PacketView packet, ref FlowKey key, int offset)
+    /// <param name="packet">The packet, with the protocol found.</param>
+    /// <param name="key">Gets the fields.</param>
+    /// <param name="offset">Where the transport header begins.</param>
+    /// <param name="end">Where the IP packet ends, at most the packet's length.</param>
+    private static void ExtractTransport(ref PacketView packet, ref FlowKey key, int offset, int end)
     {
-        var left = packet.Length - offset;
+        var left = end - offset;
         var header = packet.Data + offset;
         switch (packet.Proto)
         {
@@ -215,23 +228,24 @@ public static unsafe class FlowKeyExtractor
                 key[2] |= header[1];
                 if (header[0] is 135 or 136 && header[1] == 0 && left >= 24)
                 {
-                    ExtractNeighbourDiscovery(ref packet, ref key, offset, header[0]);
+                    ExtractNeighbourDiscovery(ref packet, ref key, offset, end);
                 }
 
                 break;
         }
     }
 
-    private static void ExtractNeighbourDiscovery(ref PacketView packet, ref FlowKey key, int offset, byte type)
+    private static void ExtractNeighbourDiscovery(ref PacketView packet, ref FlowKey key, int offset, int end)
     {
+        var type = packet.Data[offset];
         packet.NdTargetOffset = offset + 8;
         key[10] = Read64(packet.Data + offset + 8);
         key[11] = Read64(packet.Data + offset + 16);
         var at = offset + 24;
-        while (packet.Length - at >= 8)
+        while (end - at >= 8)
         {
             var option = packet.Data + at;
-            if (option[1] == 0 || option[1] * 8 > packet.Length - at)
+            if (option[1] == 0 || option[1] * 8 > end - at)
             {
                 return;
             }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 
 namespace Oko.Datapath.Packet;
@@ -11,6 +12,10 @@ namespace Oko.Datapath.Packet;
 public static unsafe class HeaderEditor
 {
     private const byte Tcp = 6, Udp = 17, Icmpv6 = 58, Sctp = 132;
+
+    /// <summary>Whether a field says what stands behind it, so that offsets must be found anew once it is set.</summary>
+    public static bool MovesHeaders(FlowField field) =>
+        field is FlowField.EthType or FlowField.IpProto or FlowField.Icmpv6Type or FlowField.Icmpv6Code;
 
     /// <summary>Sets a field; true if the packet has its header, so that its key must be taken anew.</summary>
     public static bool Set(ref PacketView packet, FlowField field, UInt128 value)
@@ -70,9 +75,9 @@ public static unsafe class HeaderEditor
             case FlowField.ArpTha:
                 return IsArp(packet) && WriteAddress(ref packet, packet.L3Offset + 18, low);
             case FlowField.ArpSpa:
-                return IsArp(packet) && WriteBytes(packet.Data + packet.L3Offset + 14, value, 4);
+                return IsArp(packet) && WriteDouble(packet.Data + packet.L3Offset + 14, (uint)low);
             case FlowField.ArpTpa:
-                return IsArp(packet) && WriteBytes(packet.Data + packet.L3Offset + 24, value, 4);
+                return IsArp(packet) && WriteDouble(packet.Data + packet.L3Offset + 24, (uint)low);
             default:
                 return false;
         }
@@ -125,8 +130,23 @@ public static unsafe class HeaderEditor
 
     private static bool IsIpv6(in PacketView packet) => packet.EthType == 0x86DD && packet.L3Offset >= 0;
 
-    private static bool WriteAddress(ref PacketView packet, int offset, ulong address) =>
-        packet.Length >= offset + 6 && WriteBytes(packet.Data + offset, address, 6);
+    private static bool WriteAddress(ref PacketView packet, int offset, ulong address)
+    {
+        if (packet.Length < offset + 6)
+        {
+            return false;
+        }
+
+        Checksums.WriteWord(packet.Data + offset, (ushort)(address >> 32));
+        WriteDouble(packet.Data + offset + 2, (uint)address);
+        return true;
+    }
+
+    private static bool WriteDouble(byte* at, uint value)
+    {
+        Unsafe.WriteUnaligned(at, BinaryPrimitives.ReverseEndianness(value));
+        return true;
+    }
 
     private static bool WriteWordAt(ref PacketView packet, int offset, ushort value)
     {
@@ -136,17 +156,6 @@ public static unsafe class HeaderEditor
         }
 
         Checksums.WriteWord(packet.Data + offset, value);
-        return true;
-    }
-
-    private static bool WriteBytes(byte* at, UInt128 value, int count)
-    {
-        for (var index = count - 1; index >= 0; index--)
-        {
-            at[index] = (byte)value;
-            value >>= 8;
-        }
-
         return true;
     }
 
@@ -248,10 +257,16 @@ public static unsafe class HeaderEditor
         }
 
         var header = packet.Data + packet.L3Offset + at;
+        // RFC 8200, 8.1: on the way to a routing header's last stop, its address is in the pseudo-header, not this one.
+        var covered = at == 8 || !packet.IsSourceRouted;
         for (var word = 0; word < 8; word++)
         {
             var after = (ushort)(address >> (112 - (16 * word)));
-            ReplaceCovered(ref packet, Checksums.ReadWord(header + (word * 2)), after, pseudoHeader: true);
+            if (covered)
+            {
+                ReplaceCovered(ref packet, Checksums.ReadWord(header + (word * 2)), after, pseudoHeader: true);
+            }
+
             Checksums.WriteWord(header + (word * 2), after);
         }
 
@@ -268,13 +283,10 @@ public static unsafe class HeaderEditor
         var header = packet.Data + packet.L4Offset;
         ReplaceCovered(ref packet, Checksums.ReadWord(header + at), port, pseudoHeader: false);
         Checksums.WriteWord(header + at, port);
-        if (protocol == Sctp)
+        if (protocol == Sctp && !packet.IsFragment)
         {
-            var bytes = TransportBytes(packet);
-            if (bytes >= 12)
-            {
-                Checksums.WriteSctp(header, bytes);
-            }
+            // A fragment does not hold what the CRC covers.
+            Checksums.WriteSctp(header, Checksums.TransportBytes(packet));
         }
 
         return true;
@@ -356,13 +368,5 @@ public static unsafe class HeaderEditor
 
         checksum = Checksums.Update(checksum, before, after);
         Checksums.WriteWord(field, packet.Proto == Udp && checksum == 0 ? (ushort)0xFFFF : checksum);
-    }
-
-    private static int TransportBytes(in PacketView packet)
-    {
-        var header = packet.Data + packet.L3Offset;
-        var total = IsIpv4(packet) ? Checksums.ReadWord(header + 2) : Checksums.ReadWord(header + 4) + 40;
-        var bytes = total - (packet.L4Offset - packet.L3Offset);
-        return Math.Min(bytes, packet.Length - packet.L4Offset);
     }
 }

@@ -45,6 +45,12 @@ public unsafe struct PacketView
     /// <summary>IP protocol of the upper layer.</summary>
     public byte Proto;
 
+    /// <summary>Whether the IP packet is a fragment, the first included.</summary>
+    public bool IsFragment;
+
+    /// <summary>Whether an IPv6 routing header names a later destination, which is then the one in the pseudo-header.</summary>
+    public bool IsSourceRouted;
+
     /// <summary>Offset of the neighbour discovery target address.</summary>
     public int NdTargetOffset;
 

@@ -38,6 +38,9 @@ public enum DropReason : byte
 
     /// <summary>A push needs more room in front of the packet than the frame has.</summary>
     NoHeadroom,
+
+    /// <summary>A flood, and no port but the ingress port is up and may send.</summary>
+    NoFloodPort,
 }
 
 /// <summary>The reasons in words.</summary>
@@ -65,6 +68,7 @@ public static class DropReasons
         DropReason.PacketInDisabled => "the ingress port is configured not to send packets to the controller",
         DropReason.Malformed => "the packet is shorter than an Ethernet header",
         DropReason.NoHeadroom => "there was no room in front of the packet for another tag",
+        DropReason.NoFloodPort => "a flood found no other port that is up and may send",
         _ => throw new ArgumentOutOfRangeException(nameof(reason)),
     };
 }

@@ -21,11 +21,16 @@ namespace Oko.Datapath.Pipeline;
 // dropped for _dropReason, with n there were n - 1 copies. An output that fails is a fate too: a drop with its own reason.
 //
 // Changed bytes are a new question to a filter: _serial changes with the packet and with its bytes, and verdicts are remembered
-// under it.
+// under it. The key is taken anew when somebody looks at it next (_keyIsStale), so a row of set-fields costs one extraction;
+// where headers begin is found anew at once, for the next action needs it.
+//
+// A packet that cannot be dealt with as told (_hasFailed: no entry in a table, no room for a tag) gets no further action: it
+// must not leave as something it was not meant to be.
 
 /// <summary>Runs packets through the flow tables. Owned by one worker, used on its thread only.</summary>
 internal sealed unsafe class PacketPipeline
 {
+    private const int EthernetBytes = 14;
     private const int MaxTableCopies = 8;
     private const ulong NoCookie = ulong.MaxValue;
 
@@ -46,6 +51,8 @@ internal sealed unsafe class PacketPipeline
     private FlowEntry? _entry;
     private byte _table;
     private bool _injecting;
+    private bool _keyIsStale;
+    private bool _hasFailed;
     private int _tableCopyCount;
 
     internal PacketPipeline(FlowTable[] tables, Umem umem, PacketInRing packetIns)
@@ -121,6 +128,12 @@ internal sealed unsafe class PacketPipeline
     {
         _injected++;
         Begin();
+        if (packet.Length < EthernetBytes)
+        {
+            Drop(ref packet, DropReason.Malformed);
+            return;
+        }
+
         _injecting = true;
         FlowKeyExtractor.Extract(ref packet, out var key);
         foreach (ref readonly var action in actions.AsSpan())
@@ -164,6 +177,11 @@ internal sealed unsafe class PacketPipeline
     /// <summary>Executes one action; called by the action set, too.</summary>
     internal void Apply(in DatapathAction action, ref PacketView packet, ref FlowKey key)
     {
+        if (_hasFailed)
+        {
+            return;
+        }
+
         if (action.Kind == ActionKind.Output)
         {
             Output(action, ref packet, ref key);
@@ -172,31 +190,60 @@ internal sealed unsafe class PacketPipeline
 
         // The bytes change: an output that was promised the old ones gets its copy now.
         SettlePending(ref packet);
-        var changed = false;
         switch (action.Kind)
         {
             case ActionKind.SetField:
-                changed = HeaderEditor.Set(ref packet, action.Field, action.Value);
+                if (HeaderEditor.Set(ref packet, action.Field, action.Value))
+                {
+                    NoteChange(ref packet, ref key, HeaderEditor.MovesHeaders(action.Field));
+                }
+
                 break;
             case ActionKind.PopVlan:
-                changed = HeaderEditor.PopVlan(ref packet);
+                if (HeaderEditor.PopVlan(ref packet))
+                {
+                    NoteChange(ref packet, ref key, movesHeaders: true);
+                }
+
                 break;
             case ActionKind.PushVlan:
                 var headroom = (int)(packet.Address & ((ulong)_umem.FrameSize - 1));
-                changed = HeaderEditor.PushVlan(ref packet, headroom, action.EtherType);
-                if (!changed)
+                if (HeaderEditor.PushVlan(ref packet, headroom, action.EtherType))
                 {
-                    _dropReason = DropReason.NoHeadroom;
+                    NoteChange(ref packet, ref key, movesHeaders: true);
+                }
+                else
+                {
+                    Fail(DropReason.NoHeadroom);
                 }
 
                 break;
         }
+    }
 
-        if (changed)
+    private void NoteChange(ref PacketView packet, ref FlowKey key, bool movesHeaders)
+    {
+        _serial++;
+        _keyIsStale = !movesHeaders;
+        if (movesHeaders)
         {
-            _serial++;
             FlowKeyExtractor.Extract(ref packet, out key);
         }
+    }
+
+    private void RefreshKey(ref PacketView packet, ref FlowKey key)
+    {
+        if (_keyIsStale)
+        {
+            FlowKeyExtractor.Extract(ref packet, out key);
+            _keyIsStale = false;
+        }
+    }
+
+    private void Fail(DropReason reason)
+    {
+        _hasFailed = true;
+        _dropReason = reason;
     }
 
     private void Begin()
@@ -207,13 +254,14 @@ internal sealed unsafe class PacketPipeline
         _dropReason = DropReason.NoOutput;
         _entry = null;
         _table = 0;
+        _keyIsStale = _hasFailed = false;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Run(ref PacketView packet, ref FlowKey key)
     {
         Begin();
-        if (packet.Length < 14)
+        if (packet.Length < EthernetBytes)
         {
             Drop(ref packet, DropReason.Malformed);
             return;
@@ -225,10 +273,11 @@ internal sealed unsafe class PacketPipeline
         {
             var flowTable = _tables[table];
             flowTable.CountLookup();
+            RefreshKey(ref packet, ref key);
             var entry = Lookup(flowTable, ref packet, ref key);
             if (entry is null)
             {
-                _dropReason = DropReason.TableMiss;
+                Fail(DropReason.TableMiss);
                 break;
             }
 
@@ -255,15 +304,15 @@ internal sealed unsafe class PacketPipeline
             if (instructions.MetadataMask != 0)
             {
                 packet.Metadata = (packet.Metadata & ~instructions.MetadataMask) | (instructions.MetadataValue & instructions.MetadataMask);
-                key.Set(FlowField.Metadata, packet.Metadata);
+                key[FieldPlace.Of(FlowField.Metadata).Word] = packet.Metadata;
             }
 
             table = instructions.GotoTable;
         }
-        while (table > 0);
+        while (table > 0 && !_hasFailed);
 
         // A miss in a later table ends the packet without its action set: OpenFlow 1.3.5, 5.4, a missing table-miss entry drops it.
-        if (_dropReason != DropReason.TableMiss && !_actionSet.IsEmpty)
+        if (!_hasFailed && !_actionSet.IsEmpty)
         {
             _actionSet.Execute(this, ref packet, ref key);
         }
@@ -332,6 +381,8 @@ internal sealed unsafe class PacketPipeline
 
     private void Flood(ref PacketView packet)
     {
+        // In force only if no port takes the packet.
+        _dropReason = DropReason.NoFloodPort;
         foreach (var queue in _ports.All)
         {
             if (queue.Port.Number != packet.InPort && CanSend(queue.Port))
@@ -344,6 +395,7 @@ internal sealed unsafe class PacketPipeline
     private void Normal(ref PacketView packet, ref FlowKey key)
     {
         const ulong groupBit = 1UL << 40;
+        RefreshKey(ref packet, ref key);
         var vlan = (uint)key.Get(FlowField.VlanVid) & 0xFFF;
         var source = (ulong)key.Get(FlowField.EthSrc);
         var destination = (ulong)key.Get(FlowField.EthDst);

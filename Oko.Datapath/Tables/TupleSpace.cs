@@ -260,12 +260,26 @@ internal sealed class TupleSpace
 
         private void Grow()
         {
-            var larger = new Link?[_buckets.Length * 2];
-            foreach (var head in _buckets)
+            // Each old bucket splits into two new ones, and its links come sorted: appending keeps the order.
+            var old = _buckets;
+            var larger = new Link?[old.Length * 2];
+            for (var bucket = 0; bucket < old.Length; bucket++)
             {
-                for (var link = head; link is not null; link = link.Next)
+                ref var low = ref larger[bucket];
+                ref var high = ref larger[bucket + old.Length];
+                for (var link = old[bucket]; link is not null; link = link.Next)
                 {
-                    Insert(larger, link.Entry, link.Hash);
+                    var copy = new Link { Entry = link.Entry, Hash = link.Hash };
+                    if ((link.Hash & (ulong)old.Length) == 0)
+                    {
+                        low = copy;
+                        low = ref copy.Next;
+                    }
+                    else
+                    {
+                        high = copy;
+                        high = ref copy.Next;
+                    }
                 }
             }
 

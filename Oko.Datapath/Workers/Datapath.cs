@@ -103,12 +103,24 @@ public sealed class Datapath : IDisposable
     }
 
     /// <summary>Adds an entry; the worker sees it soon, certainly after <see cref="Synchronize"/>. Costs microseconds.</summary>
-    public void AddEntry(FlowEntry entry) => _tables[entry.TableId].Add(entry);
+    /// <exception cref="ArgumentException">There is no such table, or its goto-table does not lead to a later one.</exception>
+    public void AddEntry(FlowEntry entry)
+    {
+        // The worker trusts both: packets go forward only, so each ends.
+        var next = entry.Instructions.GotoTable;
+        if (entry.TableId >= _tables.Length || (next != -1 && (next <= entry.TableId || next >= _tables.Length)))
+        {
+            throw new ArgumentException($"an entry of table {entry.TableId} cannot go on to table {next}; tables are 0 to {_tables.Length - 1}, and only a later one can follow", nameof(entry));
+        }
+
+        _tables[entry.TableId].Add(entry);
+    }
 
     /// <summary>Removes an entry that was added; likewise.</summary>
     public void RemoveEntry(FlowEntry entry) => _tables[entry.TableId].Remove(entry);
 
-    /// <summary>Returns when the worker runs on tables that include every change made before the call.</summary>
+    /// <summary>Returns when the worker runs on tables that include every change made before the call, and has taken every
+    /// packet injected before it.</summary>
     public void Synchronize() => _worker.Synchronize();
 
     /// <summary>Statistics of a table.</summary>

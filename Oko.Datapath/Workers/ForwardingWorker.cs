@@ -17,7 +17,8 @@ namespace Oko.Datapath.Workers;
 // even outside, so that a control thread needs no answer from a worker that sleeps.
 //
 //   Synchronize: the changes were published before; a full fence; then either the worker is outside a round (and the next round
-//   starts with its own fence, thus sees them), or the control thread waits until that round is over.
+//   starts with its own fence, thus sees them), or the control thread waits until that round is over. Packet-outs that were
+//   queued before the call are waited for in the same way.
 
 /// <summary>The poll-mode thread that owns ports and frames. Started and stopped by <see cref="Datapath"/>.</summary>
 internal sealed unsafe class ForwardingWorker : IDisposable
@@ -32,6 +33,7 @@ internal sealed unsafe class ForwardingWorker : IDisposable
     private readonly int _cpu;
     private readonly Eventfd _wake = new();
     private readonly Thread _thread;
+    private readonly Lock _control = new();
     private readonly MapReader _mapReader = MapReaders.Register();
     private readonly FrameDescriptor* _batch = (FrameDescriptor*)NativeMemory.Alloc(BatchSize, (nuint)sizeof(FrameDescriptor));
     private Action? _request;
@@ -64,11 +66,15 @@ internal sealed unsafe class ForwardingWorker : IDisposable
 
     internal void Stop()
     {
-        _stopping = true;
-        Wake();
-        if (_started)
+        // The lock lets a request that was left for the worker be answered first.
+        lock (_control)
         {
-            _thread.Join();
+            _stopping = true;
+            Wake();
+            if (_started)
+            {
+                _thread.Join();
+            }
         }
     }
 
@@ -82,9 +88,17 @@ internal sealed unsafe class ForwardingWorker : IDisposable
         }
     }
 
-    /// <summary>Returns when the worker has passed a batch boundary since the call.</summary>
+    /// <summary>Returns when the worker has passed a batch boundary and taken all earlier packet-outs since the call.</summary>
     internal void Synchronize()
     {
+        var queued = _injected.Written;
+        var waiting = new SpinWait();
+        while (_injected.Taken < queued && IsRunning)
+        {
+            Wake();
+            waiting.SpinOnce(sleep1Threshold: -1);
+        }
+
         Interlocked.MemoryBarrier();
         var round = Volatile.Read(ref _rounds);
         if ((round & 1) == 0)
@@ -101,6 +115,14 @@ internal sealed unsafe class ForwardingWorker : IDisposable
 
     /// <summary>Runs something on the worker between two rounds and returns when it is done; inline when the worker does not run.</summary>
     internal void Execute(Action action)
+    {
+        lock (_control)
+        {
+            ExecuteAlone(action);
+        }
+    }
+
+    private void ExecuteAlone(Action action)
     {
         if (!IsRunning)
         {
@@ -167,8 +189,8 @@ internal sealed unsafe class ForwardingWorker : IDisposable
             else if (++idle > IdleRoundsBeforeSleep)
             {
                 AllocatedBytes = GC.GetAllocatedBytesForCurrentThread() - baseline;
-                Sleep();
-                idle = 0;
+                // What only the clock woke looks once and sleeps on, so that an idle switch uses next to no CPU.
+                idle = Sleep() ? 0 : IdleRoundsBeforeSleep;
             }
         }
 
@@ -241,20 +263,23 @@ internal sealed unsafe class ForwardingWorker : IDisposable
         _pipeline.ProcessInjected(ref packet, request.Actions);
     }
 
-    private void Sleep()
+    /// <summary>Waits for packets or a call; false when the time was over.</summary>
+    private bool Sleep()
     {
+        var woken = 1;
         Volatile.Write(ref _sleeping, 1);
         Interlocked.MemoryBarrier();
         if (!_stopping && Volatile.Read(ref _request) is null && _injected.IsEmpty)
         {
             fixed (PollFd* fds = _pollFds)
             {
-                _ = Poll.Wait(fds, (nuint)_pollFds.Length, SleepMilliseconds);
+                woken = Poll.Wait(fds, (nuint)_pollFds.Length, SleepMilliseconds);
             }
         }
 
         Volatile.Write(ref _sleeping, 0);
         _wake.Clear();
+        return woken != 0;
     }
 
     private void RebuildPollSet()

@@ -20,6 +20,12 @@ internal sealed class InjectRing
 
     internal bool IsEmpty => Volatile.Read(ref _read) == Volatile.Read(ref _written);
 
+    /// <summary>How many requests were ever written.</summary>
+    internal long Written => Volatile.Read(ref _written);
+
+    /// <summary>How many requests the worker has taken.</summary>
+    internal long Taken => Volatile.Read(ref _read);
+
     internal bool TryWrite(InjectRequest request)
     {
         lock (_writers)

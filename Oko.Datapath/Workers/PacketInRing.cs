@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Oko.Datapath.Interop;
 using Oko.Datapath.Packet;
 using Oko.Datapath.Pipeline;
 
@@ -13,9 +14,12 @@ internal sealed unsafe class PacketInRing : IDisposable
     private readonly int _slots;
     private readonly int _slotBytes;
     private readonly byte* _memory;
-    private readonly SemaphoreSlim _available = new(0);
+    private readonly Eventfd _arrived = new();
     private long _written, _read;
     private long _announced;
+    private int _isWaiting;
+
+    private bool IsEmpty => _read == Volatile.Read(ref _written);
 
     internal PacketInRing(int slots, int maxPacketSize)
     {
@@ -44,27 +48,43 @@ internal sealed unsafe class PacketInRing : IDisposable
         return true;
     }
 
-    /// <summary>Worker, at the end of a batch: wakes the reader if there is something new for it.</summary>
+    /// <summary>Worker, at the end of a batch: wakes the reader if it waits and there is something new for it. Takes no lock.</summary>
     internal void Announce()
     {
         if (_announced != _written)
         {
             _announced = _written;
-            // One permit is enough: the reader empties the ring each time it wakes.
-            if (_available.CurrentCount == 0)
+            // Either the reader says that it waits before it looks at the ring, or it sees what was written: see Wait.
+            Interlocked.MemoryBarrier();
+            if (Volatile.Read(ref _isWaiting) != 0)
             {
-                _available.Release();
+                _arrived.Signal();
             }
         }
     }
 
     /// <summary>Reader: waits for packets; false when the time is over.</summary>
-    internal bool Wait(TimeSpan timeout, CancellationToken cancellation) => _available.Wait(timeout, cancellation);
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    internal bool Wait(TimeSpan timeout, CancellationToken cancellation)
+    {
+        using var registration = cancellation.UnsafeRegister(static ring => ((PacketInRing)ring!)._arrived.Signal(), this);
+        Interlocked.Exchange(ref _isWaiting, 1);
+        if (IsEmpty && !cancellation.IsCancellationRequested)
+        {
+            var fd = new PollFd { Fd = _arrived.Fd, Events = Poll.In };
+            _ = Poll.Wait(&fd, 1, (int)Math.Clamp(timeout.TotalMilliseconds, -1, int.MaxValue));
+            _arrived.Clear();
+        }
+
+        Volatile.Write(ref _isWaiting, 0);
+        cancellation.ThrowIfCancellationRequested();
+        return !IsEmpty;
+    }
 
     /// <summary>Reader: takes the oldest packet.</summary>
     internal bool TryRead(out PacketInRecord? record)
     {
-        if (_read == Volatile.Read(ref _written))
+        if (IsEmpty)
         {
             record = null;
             return false;
@@ -81,7 +101,7 @@ internal sealed unsafe class PacketInRing : IDisposable
     public void Dispose()
     {
         NativeMemory.Free(_memory);
-        _available.Dispose();
+        _arrived.Dispose();
     }
 
     private struct Header
