@@ -3,6 +3,8 @@ using System.Runtime.InteropServices;
 namespace Oko.Datapath.Interop;
 
 /// <summary>Sockets of <c>sys/socket.h</c>, and <c>close</c>, <c>ioctl</c>. Stateless: usable on any thread.</summary>
+/// <remarks>SAFETY: each pointer is handed on to the kernel with the size of what it points to; callers pass memory that stays
+/// in place during the call.</remarks>
 internal static unsafe partial class Socket
 {
     /// <summary><c>AF_INET</c>.</summary>

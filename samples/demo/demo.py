@@ -124,8 +124,12 @@ class Ping:
             if not self.news.wait_for(lambda: len(numbers) >= target, timeout=20):
                 raise Failed(what)
 
+    def signal(self, number):
+        self.process.send_signal(number)
+
     def stop(self):
         if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(signal.SIGINT)
         self.process.wait(timeout=5)
         self.reader.join()
@@ -274,11 +278,15 @@ def demonstrate(work, stack, driver_type):
     say('4. %s added to the map while the pings run' % HOSTS[BAD])
     answered = len(pings[BAD].answered)
     pings[BAD].wait_losses(40, 'the pings of the blocked host go unanswered')
-    now = driver.counters()
     check(len(pings[BAD].answered) <= answered + 2, 'blocked: 40 pings of %s went unanswered' % BAD)
-    hits = now['blocked'].get(HOSTS[BAD], -1)
-    check(hits >= 40 and now['entry_packets'] >= hits and now['matches'] >= hits,
-          'counters agree: map %d, filter matches %d, flow entry %d packets' % (hits, now['matches'], now['entry_packets']))
+    pings[BAD].signal(signal.SIGSTOP)           # three counters are read one after the other: nothing may move meanwhile
+
+    def agree():
+        now = driver.counters()
+        return now if now['blocked'].get(HOSTS[BAD]) == now['matches'] == now['entry_packets'] else None
+    now = until(agree, 5, 'agreement of the counters of map, filter and flow entry')
+    pings[BAD].signal(signal.SIGCONT)
+    check(now['matches'] >= 40, 'counters agree: map, filter matches and flow entry all say %d packets' % now['matches'])
     check(len(pings[GOOD].lost) == good_lost, 'allowed: %s lost no ping meanwhile' % GOOD)
 
     driver.unblock(HOSTS[BAD])

@@ -64,7 +64,7 @@ public sealed class DependencyRuleTests
         Directory.EnumerateFiles(Path.Combine(Root, project), "*.cs", SearchOption.AllDirectories)
             .Where(file => !Regex.IsMatch(file, @"[/\\](bin|obj)[/\\]"));
 
-    private static string WithoutComments(string file) => Regex.Replace(File.ReadAllText(file), @"//[^\n]*", string.Empty);
+    private static string WithoutComments(string file) => Regex.Replace(File.ReadAllText(file), @"//[^\n]*|""[^""\n]*""", string.Empty);
 
     private static string FindRoot()
     {
