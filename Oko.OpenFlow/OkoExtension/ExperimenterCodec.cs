@@ -56,7 +56,7 @@ internal static class ExperimenterCodec
                 writer.Zeros(2);
                 writer.U32(upload.TotalLength);
                 writer.U32(upload.Offset);
-                writer.Bytes(upload.Sha256);
+                writer.Bytes(upload.Sha256, 32);
                 writer.Text(upload.Name, 32);
                 writer.Text(upload.Entry, 32);
                 writer.Bytes(upload.Data);
@@ -85,8 +85,8 @@ internal static class ExperimenterCodec
                 WriteMapHead(writer, update.FilterId, update.MapIndex, update.Flags, update.KeySize, update.ValueSize, update.Entries.Length);
                 foreach (var entry in update.Entries)
                 {
-                    writer.Bytes(entry.Key);
-                    writer.Bytes(entry.Value);
+                    writer.Bytes(entry.Key, (int)update.KeySize);
+                    writer.Bytes(entry.Value, (int)update.ValueSize);
                 }
 
                 break;
@@ -95,7 +95,7 @@ internal static class ExperimenterCodec
                 WriteMapHead(writer, delete.FilterId, delete.MapIndex, 0, delete.KeySize, 0, delete.Keys.Length);
                 foreach (var key in delete.Keys)
                 {
-                    writer.Bytes(key);
+                    writer.Bytes(key, (int)delete.KeySize);
                 }
 
                 break;

@@ -124,8 +124,8 @@ internal static class OkoMultipartCodec
                 writer.Zeros(4);
                 foreach (var entry in reply.Entries)
                 {
-                    writer.Bytes(entry.Key);
-                    writer.Bytes(entry.Value);
+                    writer.Bytes(entry.Key, (int)reply.KeySize);
+                    writer.Bytes(entry.Value, (int)reply.ValueSize);
                 }
 
                 break;
@@ -158,7 +158,7 @@ internal static class OkoMultipartCodec
         writer.U32(filter.Instructions);
         writer.U32(filter.WorstCaseInstructions);
         writer.U32(filter.References);
-        writer.Bytes(filter.Sha256);
+        writer.Bytes(filter.Sha256, 32);
         writer.Text(filter.Name, 32);
         foreach (var map in filter.Maps)
         {

@@ -40,6 +40,18 @@ public sealed class WireWriter
     /// <summary>Writes bytes.</summary>
     public void Bytes(ReadOnlySpan<byte> bytes) => bytes.CopyTo(Reserve(bytes.Length));
 
+    /// <summary>Writes bytes into a place of fixed size.</summary>
+    /// <exception cref="ArgumentException">They are more or fewer than the place has.</exception>
+    public void Bytes(ReadOnlySpan<byte> bytes, int size)
+    {
+        if (bytes.Length != size)
+        {
+            throw new ArgumentException($"{bytes.Length} bytes for a field of {size}", nameof(bytes));
+        }
+
+        Bytes(bytes);
+    }
+
     /// <summary>Writes zeros.</summary>
     public void Zeros(int count) => Reserve(count).Clear();
 
