@@ -36,7 +36,6 @@ public sealed unsafe class LinkWatcher : IDisposable
     private readonly Thread _thread;
     private readonly Lock _lock = new();
     private readonly Dictionary<uint, LinkInfo> _links = [];
-    private HashSet<uint>? _dumped;
 
     /// <summary>Reads all links, reports none of them, then reports each change.</summary>
     /// <param name="handler">Called on the watcher's thread; must not throw. May be called before the constructor returns.</param>
@@ -103,36 +102,61 @@ public sealed unsafe class LinkWatcher : IDisposable
 
     private void Read()
     {
+        var isIncomplete = false;
         while (true)
         {
-            switch (_netlink.Receive(Apply, wait: false))
+            switch (_netlink.Receive(message => Apply(message.Link, message.Type == Netlink.DeleteLink), wait: false))
             {
+                case Netlink.ReceiveResult.Lost:
+                    isIncomplete = true;
+                    break;
+                case Netlink.ReceiveResult.Nothing when isIncomplete:
+                    // First read what is older than the loss, then the list, then what is newer than the list.
+                    ReadAll();
+                    isIncomplete = false;
+                    break;
                 case Netlink.ReceiveResult.Nothing:
                     return;
-                case Netlink.ReceiveResult.Lost:
-                    _dumped = [];
-                    _netlink.RequestDump();
-                    break;
-                case Netlink.ReceiveResult.EndOfDump:
-                    RemoveMissing();
-                    break;
             }
         }
     }
 
-    private void Apply(Netlink.LinkMessage message)
+    private void ReadAll()
     {
-        if (message.Link is not { } link)
+        List<LinkInfo> links;
+        try
+        {
+            links = Netlink.ListLinks();
+        }
+        catch (IOException)
+        {
+            // No list now: the state stays as it is known, later events correct it link by link.
+            return;
+        }
+
+        foreach (var gone in List().ExceptBy(links.Select(link => link.Index), link => link.Index))
+        {
+            Apply(gone, isGone: true);
+        }
+
+        foreach (var link in links)
+        {
+            Apply(link, isGone: false);
+        }
+    }
+
+    private void Apply(LinkInfo? link, bool isGone)
+    {
+        if (link is null)
         {
             return;
         }
 
         LinkInfo? before;
-        var gone = message.Type == Netlink.DeleteLink;
         lock (_lock)
         {
             _links.TryGetValue(link.Index, out before);
-            if (gone)
+            if (isGone)
             {
                 _links.Remove(link.Index);
             }
@@ -142,31 +166,7 @@ public sealed unsafe class LinkWatcher : IDisposable
             }
         }
 
-        if (!gone)
-        {
-            _dumped?.Add(link.Index);
-        }
-
-        Report(before, gone ? null : link);
-    }
-
-    private void RemoveMissing()
-    {
-        if (_dumped is not { } dumped)
-        {
-            return;
-        }
-
-        _dumped = null;
-        foreach (var link in List().Where(link => !dumped.Contains(link.Index)))
-        {
-            lock (_lock)
-            {
-                _links.Remove(link.Index);
-            }
-
-            Report(link, null);
-        }
+        Report(before, isGone ? null : link);
     }
 
     private void Report(LinkInfo? before, LinkInfo? after)

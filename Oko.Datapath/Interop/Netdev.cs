@@ -78,7 +78,7 @@ internal sealed unsafe class Netdev : IDisposable
     /// <summary>Walks the messages of a datagram. Stops at the first length that does not fit.</summary>
     internal static void ParseDevices(ReadOnlySpan<byte> datagram, ushort family, Action<Device> handler)
     {
-        while (Netlink.TakeMessage(ref datagram, out var type, out var body))
+        while (Netlink.TakeMessage(ref datagram, out var type, out _, out var body))
         {
             // struct genlmsghdr: command, version, 16 bits reserved.
             if (type != family || body.Length < 4 || body[0] is not (DeviceGet or DeviceChanged))
@@ -123,7 +123,7 @@ internal sealed unsafe class Netdev : IDisposable
         Send(ControlFamily, ControlGetFamily, ControlFamilyName, "netdev\0"u8);
         var size = Read(0);
         ReadOnlySpan<byte> datagram = _buffer.AsSpan(0, Math.Max(size, 0));
-        if (!Netlink.TakeMessage(ref datagram, out var type, out var body) || type == MessageError || body.Length < 4)
+        if (!Netlink.TakeMessage(ref datagram, out var type, out _, out var body) || type == MessageError || body.Length < 4)
         {
             return false;
         }

@@ -21,7 +21,8 @@ internal sealed unsafe class Netlink : IDisposable
     internal const uint GroupLink = 1;
 
     private const ushort GetLink = 18, MessageError = 2, MessageDone = 3;
-    private const ushort FlagRequest = 1, FlagDump = 0x300;
+    private const ushort FlagRequest = 1, FlagDump = 0x300, FlagInterrupted = 0x10;
+    private const int DumpAttempts = 20;
     private const int HeaderSize = 16, LinkHeaderSize = 16, BufferSize = 65536;
     private const ushort AttributeAddress = 1, AttributeName = 3, AttributeMtu = 4, AttributeLinkInfo = 18, AttributeXdp = 43;
     private const ushort LinkInfoKind = 1, XdpProgramId = 4, AttributeTypeMask = 0x3FFF;
@@ -59,34 +60,19 @@ internal sealed unsafe class Netlink : IDisposable
     internal int Handle { get; private set; }
 
     /// <summary>All links of the namespace the calling thread is in.</summary>
-    /// <exception cref="IOException">The kernel refuses.</exception>
+    /// <exception cref="IOException">The kernel refuses, or the links change faster than they can be listed.</exception>
     internal static List<LinkInfo> ListLinks()
     {
-        using var netlink = new Netlink(0);
-        netlink.RequestDump();
-        var links = new List<LinkInfo>();
-        while (netlink.Receive(message => AddTo(links, message), wait: true) is ReceiveResult.Messages)
+        for (var attempt = 0; attempt < DumpAttempts; attempt++)
         {
-        }
-
-        return links;
-    }
-
-    /// <summary>Asks for a message about each link.</summary>
-    internal void RequestDump()
-    {
-        Span<byte> request = stackalloc byte[HeaderSize + LinkHeaderSize];
-        request.Clear();
-        MemoryMarshal.Write(request, request.Length);
-        MemoryMarshal.Write(request[4..], GetLink);
-        MemoryMarshal.Write(request[6..], (ushort)(FlagRequest | FlagDump));
-        fixed (byte* data = request)
-        {
-            if (Socket.SendTo(Handle, data, (nuint)request.Length, 0, null, 0) < 0)
+            // A list that changed while it was read may lack links that are there.
+            if (TryListLinks() is { } links)
             {
-                throw new IOException($"netlink: {Errno.Describe(Marshal.GetLastPInvokeError())}");
+                return links;
             }
         }
+
+        throw new IOException("netlink: the list of interfaces could not be read whole");
     }
 
     /// <summary>Outcome of <see cref="Receive"/>.</summary>
@@ -98,10 +84,13 @@ internal sealed unsafe class Netlink : IDisposable
         /// <summary>The end of a dump was among them.</summary>
         EndOfDump,
 
+        /// <summary>The dump was refused, or its content changed meanwhile.</summary>
+        BadDump,
+
         /// <summary>Nothing to read now.</summary>
         Nothing,
 
-        /// <summary>The kernel dropped messages (ENOBUFS): ask for a dump.</summary>
+        /// <summary>The kernel dropped messages (ENOBUFS): what is still to read is not all.</summary>
         Lost,
     }
 
@@ -127,32 +116,35 @@ internal sealed unsafe class Netlink : IDisposable
             return error == Errno.NoBufferSpace ? ReceiveResult.Lost : ReceiveResult.Nothing;
         }
 
-        return Parse(_buffer.AsSpan(0, (int)size), handler) ? ReceiveResult.EndOfDump : ReceiveResult.Messages;
+        return Parse(_buffer.AsSpan(0, (int)size), handler);
     }
 
-    /// <summary>Walks the messages of a datagram; true when it ends a dump. Stops at the first length that does not fit.</summary>
-    internal static bool Parse(ReadOnlySpan<byte> datagram, Action<LinkMessage> handler)
+    /// <summary>Walks the messages of a datagram. Stops at the first length that does not fit.</summary>
+    internal static ReceiveResult Parse(ReadOnlySpan<byte> datagram, Action<LinkMessage> handler)
     {
-        while (TakeMessage(ref datagram, out var type, out var body))
+        var isInterrupted = false;
+        while (TakeMessage(ref datagram, out var type, out var flags, out var body))
         {
-            if (type is MessageDone or MessageError)
+            isInterrupted |= (flags & FlagInterrupted) != 0;
+            switch (type)
             {
-                return true;
-            }
-
-            if (type is NewLink or DeleteLink)
-            {
-                handler(new LinkMessage(type, ParseLink(body)));
+                case MessageDone:
+                    return isInterrupted ? ReceiveResult.BadDump : ReceiveResult.EndOfDump;
+                case MessageError:
+                    return ReceiveResult.BadDump;
+                case NewLink or DeleteLink:
+                    handler(new LinkMessage(type, ParseLink(body)));
+                    break;
             }
         }
 
-        return false;
+        return isInterrupted ? ReceiveResult.BadDump : ReceiveResult.Messages;
     }
 
     /// <summary>Takes the next message off a datagram; false at the end, and when the length does not fit.</summary>
-    internal static bool TakeMessage(scoped ref ReadOnlySpan<byte> datagram, out ushort type, out ReadOnlySpan<byte> body)
+    internal static bool TakeMessage(scoped ref ReadOnlySpan<byte> datagram, out ushort type, out ushort flags, out ReadOnlySpan<byte> body)
     {
-        type = 0;
+        type = flags = 0;
         body = default;
         if (datagram.Length < HeaderSize)
         {
@@ -166,6 +158,7 @@ internal sealed unsafe class Netlink : IDisposable
         }
 
         type = MemoryMarshal.Read<ushort>(datagram[4..]);
+        flags = MemoryMarshal.Read<ushort>(datagram[6..]);
         body = datagram[HeaderSize..(int)length];
         datagram = datagram[Math.Min(datagram.Length, Align((int)length))..];
         return true;
@@ -178,6 +171,37 @@ internal sealed unsafe class Netlink : IDisposable
         {
             _ = Socket.Close(Handle);
             Handle = -1;
+        }
+    }
+
+    private static List<LinkInfo>? TryListLinks()
+    {
+        using var netlink = new Netlink(0);
+        netlink.RequestDump();
+        var links = new List<LinkInfo>();
+        ReceiveResult result;
+        do
+        {
+            result = netlink.Receive(message => AddTo(links, message), wait: true);
+        }
+        while (result == ReceiveResult.Messages);
+        return result == ReceiveResult.EndOfDump ? links : null;
+    }
+
+    /// <summary>Asks for a message about each link.</summary>
+    private void RequestDump()
+    {
+        Span<byte> request = stackalloc byte[HeaderSize + LinkHeaderSize];
+        request.Clear();
+        MemoryMarshal.Write(request, request.Length);
+        MemoryMarshal.Write(request[4..], GetLink);
+        MemoryMarshal.Write(request[6..], (ushort)(FlagRequest | FlagDump));
+        fixed (byte* data = request)
+        {
+            if (Socket.SendTo(Handle, data, (nuint)request.Length, 0, null, 0) < 0)
+            {
+                throw new IOException($"netlink: {Errno.Describe(Marshal.GetLastPInvokeError())}");
+            }
         }
     }
 

@@ -292,6 +292,41 @@ public sealed unsafe class AfXdpPortTests
         });
     }
 
+    [Test]
+    public void LinkWatcher_KernelDropsEvents_StillKnowsWhatIsThere()
+    {
+        using var network = new Network("okoxdp", 3);
+        network.RemoveLink(3);
+        Namespace.Run(network.SwitchSpace, () =>
+        {
+            using var held = new ManualResetEventSlim();
+            var removed = 0;
+            using var watcher = new LinkWatcher(happened =>
+            {
+                held.Wait();
+                removed += happened is { Kind: LinkEventKind.Removed, Link.Name: "p1" } ? 1 : 0;
+            });
+
+            // Far more than fits a netlink socket, while the handler holds the watcher up.
+            var storm = string.Concat(Enumerable.Range(0, 3000).Select(round => $"link set p2 mtu {1400 + (round % 2)}\n"));
+            try
+            {
+                var result = Command.RunWithInput(60, storm, "ip", "-n", network.SwitchSpace, "-batch", "-");
+                result.ExitCode.Should().Be(0, "ip printed: {0}", result.All);
+                network.RemoveLink(1);
+                network.AddLink(3);
+            }
+            finally
+            {
+                held.Set();
+            }
+
+            Await.Until(() => watcher.List().Any(link => link.Name == "p3"), 5, "the new link is known");
+            watcher.List().Select(link => link.Name).Should().BeEquivalentTo("lo", "p2", "p3");
+            removed.Should().Be(1);
+        });
+    }
+
     private static void NoOffloads(Network network, int hosts)
     {
         Command.Need("ethtool");

@@ -81,6 +81,16 @@ public sealed class NetlinkTests
         }
     }
 
+    [TestCase(3, 0, "EndOfDump")]
+    [TestCase(3, 0x10, "BadDump")]
+    [TestCase(2, 0, "BadDump")]
+    [TestCase(16, 0, "Messages")]
+    [TestCase(16, 0x10, "BadDump")]
+    public void Parse_EndOfAList_SaysWhetherItIsWhole(byte type, byte flags, string result)
+    {
+        Netlink.Parse([20, 0, 0, 0, type, 0, flags, 0, .. Number(0), .. Number(0), .. Number(0)], _ => { }).ToString().Should().Be(result);
+    }
+
     private static List<Netlink.LinkMessage> ParseAll(byte[] datagram)
     {
         var messages = new List<Netlink.LinkMessage>();
