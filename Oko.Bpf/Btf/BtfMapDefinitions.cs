@@ -8,8 +8,8 @@ namespace Oko.Bpf.Btf;
 /// Source: libbpf, src/bpf_helpers.h (__uint, __type).</summary>
 internal static class BtfMapDefinitions
 {
-    /// <summary>The maps of an object with the offset of each in <c>.maps</c>.</summary>
-    internal static IReadOnlyList<(uint Offset, MapSpec Spec)> Read(BtfTypes types)
+    /// <summary>The maps of an object. Where each lies in <c>.maps</c> its symbol says: compilers leave the offsets here 0.</summary>
+    internal static IReadOnlyList<MapSpec> Read(BtfTypes types)
     {
         var section = types.All.FirstOrDefault(type => type.Kind == BtfKind.DataSection && type.Name == ".maps");
         if (section is null)
@@ -17,7 +17,7 @@ internal static class BtfMapDefinitions
             return [];
         }
 
-        return [.. section.Members.Select(member => (member.BitOffset / 8, ReadOne(types, member))).OrderBy(entry => entry.Item1)];
+        return [.. section.Members.Select(member => ReadOne(types, member))];
     }
 
     private static MapSpec ReadOne(BtfTypes types, BtfMember variable)

@@ -80,7 +80,7 @@ public static class ObjectLoader
                 throw new ElfFormatException("the object has a .maps section but no BTF that describes it; compile with clang -g");
             }
 
-            maps.AddRange(BtfMapDefinitions.Read(btf).Select(map => (modern.Index, (ulong)map.Offset, map.Spec)));
+            maps.AddRange(BtfMapDefinitions.Read(btf).Select(spec => (modern.Index, OffsetOfMap(reader, modern, spec.Name), spec)).OrderBy(map => map.Item2));
         }
         else if (reader.Find("maps") is { Data.Length: > 0 } old)
         {
@@ -95,6 +95,10 @@ public static class ObjectLoader
 
         return maps;
     }
+
+    private static ulong OffsetOfMap(ElfReader reader, ElfSection section, string name) =>
+        reader.Symbols.FirstOrDefault(symbol => symbol.Section == section.Index && symbol.Kind != SectionSymbol && symbol.Name == name)?.Value
+            ?? throw new ElfFormatException($"map {name} has no symbol in section {section.Name}; compile again");
 
     private static IEnumerable<(int Section, ulong Offset, MapSpec Spec)> ReadOkoMaps(ElfReader reader, ElfSection section)
     {

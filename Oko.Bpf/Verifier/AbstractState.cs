@@ -11,6 +11,9 @@ internal sealed class AbstractState
     internal const int Registers = 11;
     internal const int StackBytes = 512;
 
+    // Twice as many as registers and spills can use, so that tidying pays.
+    private const int MostIds = 2 * (Registers + (StackBytes / 8));
+
     private readonly RegisterState[] _registers = new RegisterState[Registers];
     private readonly Dictionary<int, RegisterState> _spills = [];
     private readonly Dictionary<int, long> _proven = [];
@@ -49,6 +52,7 @@ internal sealed class AbstractState
             copy._proven[id] = bytes;
         }
 
+        copy.ForgetUnused();
         return copy;
     }
 
@@ -240,6 +244,23 @@ internal sealed class AbstractState
         var own = Proven(pointer.Id) is >= 0 and var bytes ? bytes - pointer.Offset : long.MinValue;
         var whole = Proven(0) - pointer.Offset - (long)pointer.Value.Max;
         return Math.Max(own, whole);
+    }
+
+    /// <summary>What is proven for an id that no address has any more is never asked for again; without this a long program
+    /// would carry thousands of ids from instruction to instruction.</summary>
+    private void ForgetUnused()
+    {
+        if (_proven.Count <= MostIds)
+        {
+            return;
+        }
+
+        var used = new HashSet<int> { 0 };
+        used.UnionWith(_registers.Concat(_spills.Values).Where(value => value.Kind == RegisterKind.Packet).Select(value => value.Id));
+        foreach (var id in _proven.Keys.Where(id => !used.Contains(id)).ToArray())
+        {
+            _proven.Remove(id);
+        }
     }
 
     private void Mark(int offset, int size, bool written)

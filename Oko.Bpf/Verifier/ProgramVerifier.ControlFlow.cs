@@ -35,13 +35,25 @@ public sealed partial class ProgramVerifier
         var right = instruction.UsesRegister ? Use(instruction.Src)
             : RegisterState.Number(Scalar.Constant(instruction.Class == InstructionClass.Jmp ? (ulong)(long)instruction.Immediate : (uint)instruction.Immediate));
         CheckComparison(instruction, left, right);
-        foreach (var isTaken in new[] { true, false })
+        var (taken, fallen) = (_state.Copy(), _state.Copy());
+        var canTake = Refine(taken, instruction, left, right, isTaken: true);
+        var canFall = Refine(fallen, instruction, left, right, isTaken: false);
+        if (canTake)
         {
-            var side = _state.Copy();
-            if (Refine(side, instruction, left, right, isTaken))
-            {
-                Flow(isTaken ? (int)instruction.JumpTarget(_slot) : _slot + 1, side);
-            }
+            Flow((int)instruction.JumpTarget(_slot), taken);
+        }
+
+        if (canFall)
+        {
+            Flow(_slot + 1, fallen);
+        }
+
+        if (!(canTake && canFall))
+        {
+            // Decided: the side that is never taken may be unreachable, and no instruction may lead there any more. If neither
+            // can be, nothing gets here, and anything that leads nowhere will do.
+            _program[_slot] = canTake ? new Instruction(Opcode.JumpAlways, 0, 0, instruction.Offset, 0)
+                : new Instruction(canFall ? Opcode.JumpAlways : Opcode.Exit, 0, 0, 0, 0);
         }
     }
 

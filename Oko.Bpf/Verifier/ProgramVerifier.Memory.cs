@@ -21,11 +21,6 @@ public sealed partial class ProgramVerifier
                 return;
             }
 
-            if (instruction.Immediate < 0 || instruction.Immediate >= _input.Maps.Length)
-            {
-                throw Refuse(VerifierVerdict.Unsafe, $"map {instruction.Immediate} does not exist; the object has {_input.Maps.Length}", "define it in SEC(\".maps\")");
-            }
-
             Set(instruction.Dst, new RegisterState(RegisterKind.Map, default, Map: instruction.Immediate));
             return;
         }
@@ -236,10 +231,13 @@ public sealed partial class ProgramVerifier
         }
 
         var (target, wide, value) = _input.Convention == EntryConvention.Xdp ? XdpField(offset) : SocketField(offset);
-        _program[_slot] = instruction with
+        var displacement = target - pointer.Offset;
+        if (displacement is < short.MinValue or > short.MaxValue)
         {
-            Opcode = wide ? Opcode.LoadDoubleWord : Opcode.LoadWord, Offset = (short)(target - pointer.Offset),
-        };
+            throw Refuse(VerifierVerdict.NotSupported, $"the context is read through an address {pointer.Offset} bytes away from it", "read ctx->field directly");
+        }
+
+        _program[_slot] = instruction with { Opcode = wide ? Opcode.LoadDoubleWord : Opcode.LoadWord, Offset = (short)displacement };
         Set(instruction.Dst, value);
     }
 

@@ -92,7 +92,7 @@ public sealed partial class ProgramVerifier
                 VerifierVerdict.Unsafe, 0, string.Empty, $"the program has {_program.Length} instructions", $"1 to {_input.Limits.MaxInstructions} are allowed", null, string.Empty));
         }
 
-        StructuralChecks.CheckInstructions(_program, RefuseAt);
+        StructuralChecks.CheckInstructions(_program, _input.Maps.Length, RefuseAt);
         var order = StructuralChecks.TopologicalOrder(_program, RefuseAt);
         _states[0] = EntryState();
         _longest[0] = 1;

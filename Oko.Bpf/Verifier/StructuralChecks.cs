@@ -7,8 +7,9 @@ internal static class StructuralChecks
 {
     /// <summary>Checks each slot for itself.</summary>
     /// <param name="program">The slots.</param>
+    /// <param name="maps">Number of maps that wide loads can name.</param>
     /// <param name="refuse">Raises a refusal: slot, verdict, reason, advice.</param>
-    internal static void CheckInstructions(Instruction[] program, Func<int, VerifierVerdict, string, string, Exception> refuse)
+    internal static void CheckInstructions(Instruction[] program, int maps, Func<int, VerifierVerdict, string, string, Exception> refuse)
     {
         for (var slot = 0; slot < program.Length; slot++)
         {
@@ -28,6 +29,12 @@ internal static class StructuralChecks
                 if (slot + 1 >= program.Length || program[slot + 1] is not { Opcode: 0, Dst: 0, Src: 0, Offset: 0 })
                 {
                     throw refuse(slot, VerifierVerdict.Unsafe, "a wide load lacks its second slot", "compile again");
+                }
+
+                // Dead code too: the engines resolve all maps.
+                if (instruction.Src == WideImmediateKind.Map && (instruction.Immediate < 0 || instruction.Immediate >= maps))
+                {
+                    throw refuse(slot, VerifierVerdict.Unsafe, $"map {instruction.Immediate} does not exist; the object has {maps}", "define it in SEC(\".maps\")");
                 }
 
                 slot++;

@@ -73,6 +73,21 @@ public sealed class FilterLoaderTests
     }
 
     [Test]
+    public unsafe void TwoMaps_EachReference_GoesToItsMap()
+    {
+        using var filter = LoadedFilter.Create(FilterLoader.Load(Object("twomaps")));
+        var first = filter.Maps.Single(map => map.Name == "first");
+        var second = filter.Maps.Single(map => map.Name == "second");
+        using var packet = new TestPacket(UdpFrame);
+        Ask(filter, packet.Context).Should().BeFalse();
+        first.Update([3, 0, 0, 0], new byte[8], 0).Should().Be(0);
+        Ask(filter, packet.Context).Should().BeTrue();
+        var count = new byte[4];
+        second.TryLookup([3, 0, 0, 0], count).Should().BeTrue();
+        count.Should().Equal(2, 0, 0, 0);
+    }
+
+    [Test]
     public void Load_CutAtEveryLength_IsRefusedCleanly()
     {
         var whole = Object("blocklist-v3");

@@ -102,6 +102,7 @@ public sealed class VerifierTests
     [TestCase("ldxdw %r2, [%r1+0]; mov %r0, 0; exit", EntryConvention.Xdp, VerifierVerdict.NotSupported, "8 bytes of the context")]
     [TestCase("ldxw %r0, [%r1+20]; exit", EntryConvention.Xdp, VerifierVerdict.NotSupported, "offset 20")]
     [TestCase("stw [%r1+0], 1; mov %r0, 0; exit", EntryConvention.Xdp, VerifierVerdict.Unsafe, "context")]
+    [TestCase("add %r1, 32767; add %r1, 9; ldxw %r0, [%r1-32768]; exit", EntryConvention.Xdp, VerifierVerdict.NotSupported, "away from it")]
     [TestCase("ldxw %r0, [%r1+76]; exit", EntryConvention.Socket, VerifierVerdict.NotSupported, "offset 76")]
     public void Verify_WrongContextAccess_IsRefused(string source, EntryConvention convention, VerifierVerdict verdict, string reason) =>
         Refuse(source, verdict, reason, convention);
