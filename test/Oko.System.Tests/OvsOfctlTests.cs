@@ -61,7 +61,7 @@ public sealed class OvsOfctlTests
 
     [Test]
     public void DumpTableFeatures_Switch_ListsMatchFields() =>
-        _switch.Ofctl("dump-table-features").Should().Contain("table 0").And.Contain("eth_dst").And.Contain("ipv6_src").And.Contain("goto_table");
+        _switch.Ofctl("dump-table-features").Should().Contain("table 0").And.Contain("eth_{src,dst").And.Contain("ipv6_{src,dst").And.Contain("goto_table");
 
     [Test]
     public void AddFlow_ManyFields_ComeBackAsInstalled()
@@ -86,15 +86,15 @@ public sealed class OvsOfctlTests
         var dump = _switch.Ofctl("dump-flows", "--no-stats");
         foreach (var expected in new[]
         {
-            "cookie=0x1, priority=10,tcp,in_port=p1,dl_src=02:00:00:00:00:01,nw_src=10.0.0.0/8,tp_dst=80 actions=output:p2",
-            "udp6,ipv6_dst=2001:db8::/32,tp_src=53 actions=set_field:2001:db8::1->ipv6_src,output:p1",
+            "cookie=0x1, priority=10,tcp,in_port=1,dl_src=02:00:00:00:00:01,nw_src=10.0.0.0/8,tp_dst=80 actions=output:2",
+            "udp6,ipv6_dst=2001:db8::/32,tp_src=53 actions=set_field:2001:db8::1->ipv6_src,output:1",
             "arp,arp_spa=10.0.0.1,arp_op=1 actions=CONTROLLER:128",
-            "dl_vlan=5,dl_vlan_pcp=3 actions=pop_vlan,output:p2",
-            "in_port=p2 actions=push_vlan:0x8100,set_field:4105->vlan_vid,IN_PORT",
+            "dl_vlan=5,dl_vlan_pcp=3 actions=pop_vlan,output:2",
+            "in_port=2 actions=push_vlan:0x8100,set_field:4105->vlan_vid,IN_PORT",
             "icmp6,icmp_type=135,icmp_code=0,nd_target=fe80::1 actions=FLOOD",
             "sctp,tp_dst=99 actions=ALL",
             "table=1, priority=17,ip,metadata=0x5/0xf,nw_tos=32 actions=write_metadata:0x10/0xf0,goto_table:2",
-            "idle_timeout=100, hard_timeout=200, send_flow_rem priority=18 actions=write_actions(output:p1),goto_table:1",
+            "idle_timeout=100, hard_timeout=200, send_flow_rem priority=18 actions=write_actions(output:1),goto_table:1",
         })
         {
             dump.Replace("\"", string.Empty).Should().Contain(expected);
@@ -114,7 +114,7 @@ public sealed class OvsOfctlTests
             _switch.Ofctl("dump-flows", "--no-stats").Split('\n').Count(line => line.Contains("actions=", StringComparison.Ordinal))
                 .Should().Be(10_000);
             _switch.Ofctl("mod-flows", "udp,actions=output:1");
-            _switch.Ofctl("dump-flows", "--no-stats").Should().NotContain("output:p2").And.NotContain("output:\"p2\"");
+            _switch.Ofctl("dump-flows", "--no-stats").Should().NotContain("output:2");
         }
         finally
         {
@@ -152,6 +152,8 @@ public sealed class OvsOfctlTests
     public void Monitor_PacketToController_IsShown()
     {
         _switch.Ofctl("add-flow", "priority=1,arp,actions=CONTROLLER:65535");
+        // Where the monitor puts its control socket; the package makes the folder only when its service starts.
+        Directory.CreateDirectory("/var/run/openvswitch");
         using var monitor = Command.Start("ip", ["netns", "exec", _network.SwitchSpace, "timeout", "20", "stdbuf", "-oL", "-eL",
             "ovs-ofctl", "-O", "OpenFlow13", "monitor", "tcp:127.0.0.1:6654", "65534"]);
         try
@@ -160,7 +162,8 @@ public sealed class OvsOfctlTests
             {
                 while (monitor.StandardError.ReadLine() is { } line)
                 {
-                    if (line.Contains("OFPT_PACKET_IN", StringComparison.Ordinal))
+                    // The other host may ask too, to see whether a neighbour is still there.
+                    if (line.Contains("OFPT_PACKET_IN", StringComparison.Ordinal) && line.Contains("in_port=1 ", StringComparison.Ordinal))
                     {
                         return line;
                     }
@@ -168,6 +171,8 @@ public sealed class OvsOfctlTests
 
                 return "no packet-in";
             });
+            // Forgets what earlier tests let it learn, so that it has to ask.
+            Network.In(_network.HostSpace(1), 5, "ip", "neigh", "flush", "dev", "eth0");
             // The host repeats its question every second, so it need not wait for the monitor.
             Network.TryIn(_network.HostSpace(1), 15, "ping", "-c", "3", "-W", "1", Network.Address(2));
             lines.Wait(TimeSpan.FromSeconds(20)).Should().BeTrue();
