@@ -262,7 +262,14 @@ internal sealed class ActionTextReader
 
         var value = text[..arrow];
         var name = text[(arrow + 2)..];
-        var field = FieldNames.IsGeneric(name) ? FieldNames.Resolve(name, _ethType, _ipProto) : FieldNames.Find(name);
+        var field = name switch
+        {
+            // Where the match does not say, ICMP is that of IPv4, as with ovs-ofctl.
+            "icmp_type" when _ipProto != FieldNames.Icmpv6 => OxmCatalogue.Icmpv4Type,
+            "icmp_code" when _ipProto != FieldNames.Icmpv6 => OxmCatalogue.Icmpv4Code,
+            _ when FieldNames.IsGeneric(name) => FieldNames.Resolve(name, _ethType, _ipProto),
+            _ => FieldNames.Find(name),
+        };
         if (name == "dl_vlan")
         {
             Set(OxmCatalogue.VlanVid, VlanPresent | (uint)NumberText.Parse(name, value, 4095));
