@@ -5,11 +5,14 @@ namespace Oko.OpenFlow.Channel;
 /// <summary>What the channel writes to the log; event ids 1000 to 1099. Any thread.</summary>
 internal static partial class ChannelLog
 {
-    [LoggerMessage(EventId = 1001, Level = LogLevel.Information, Message = "{Endpoint}: connected with {Peer}, OpenFlow 1.3")]
-    public static partial void Opened(ILogger logger, string endpoint, string peer);
+    /// <summary>How loud the comings and goings of an endpoint are: a tool on a listener makes two of them per command.</summary>
+    public static LogLevel LevelOf(OpenFlowEndpoint endpoint) => endpoint.IsListener ? LogLevel.Debug : LogLevel.Information;
 
-    [LoggerMessage(EventId = 1002, Level = LogLevel.Information, Message = "{Endpoint}: connection with {Peer} closed: {Reason}")]
-    public static partial void Closed(ILogger logger, string endpoint, string peer, string reason);
+    [LoggerMessage(EventId = 1001, Message = "{Endpoint}: connected with {Peer}, OpenFlow 1.3")]
+    public static partial void Opened(ILogger logger, LogLevel level, string endpoint, string peer);
+
+    [LoggerMessage(EventId = 1002, Message = "{Endpoint}: connection with {Peer} closed: {Reason}")]
+    public static partial void Closed(ILogger logger, LogLevel level, string endpoint, string peer, string reason);
 
     [LoggerMessage(EventId = 1003, Level = LogLevel.Warning, Message = "{Endpoint}: cannot connect: {Reason}; trying on")]
     public static partial void CannotConnect(ILogger logger, string endpoint, string reason);

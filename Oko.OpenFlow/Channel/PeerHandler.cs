@@ -23,6 +23,8 @@ namespace Oko.OpenFlow.Channel;
 internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSettings settings, IConnectionHandler consumer, ILogger log)
     : ChannelHandlerAdapter
 {
+    private const string PeerClosed = "the peer closed the connection";
+
     private readonly TaskCompletionSource<TimeSpan> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private OpenFlowConnection? _connection;
     private string? _failure;
@@ -85,9 +87,12 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
     /// <inheritdoc/>
     public override void ChannelInactive(IChannelHandlerContext context)
     {
-        var reason = _connection?.CloseReason ?? _failure ?? "the peer closed the connection";
+        var reason = _connection?.CloseReason ?? _failure ?? PeerClosed;
         var wasOpenFor = _isAgreed ? Stopwatch.GetElapsedTime(_openedAt) : TimeSpan.Zero;
-        ChannelLog.Closed(log, endpoint.ToString(), _connection?.Peer ?? "unknown address", reason);
+
+        // What this side ends, for whatever reason, is worth a line; a tool that has finished is not.
+        var level = reason == PeerClosed ? ChannelLog.LevelOf(endpoint) : LogLevel.Information;
+        ChannelLog.Closed(log, level, endpoint.ToString(), _connection?.Peer ?? "unknown address", reason);
         _connection?.OnGone();
         try
         {
@@ -142,7 +147,7 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
 
         _isAgreed = true;
         _openedAt = _lastHeardAt;
-        ChannelLog.Opened(log, endpoint.ToString(), _connection!.Peer);
+        ChannelLog.Opened(log, ChannelLog.LevelOf(endpoint), endpoint.ToString(), _connection!.Peer);
         consumer.OnOpened(_connection);
     }
 

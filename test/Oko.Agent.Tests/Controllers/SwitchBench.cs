@@ -66,11 +66,11 @@ public sealed class SwitchBench : IAsyncDisposable
 
     public MemoryPort Port(uint number) => (MemoryPort)Ports.Find(number)!;
 
-    /// <summary>A controller that has exchanged HELLO.</summary>
-    public Task<ControllerSimulator> ConnectAsync() => ControllerSimulator.OpenAsync(_listeners[0]);
+    /// <summary>A controller that the switch has taken in.</summary>
+    public Task<ControllerSimulator> ConnectAsync() => OpenAsync(_listeners[0]);
 
     /// <summary>The same on a listener whose peers are taken to know the extension.</summary>
-    public Task<ControllerSimulator> ConnectAwareAsync() => ControllerSimulator.OpenAsync(_listeners[1]);
+    public Task<ControllerSimulator> ConnectAwareAsync() => OpenAsync(_listeners[1]);
 
     /// <summary>Tells the switch that an interface went down, came up, vanished or came back.</summary>
     public void ChangeLink(LinkEventKind kind, string name, bool isRunning) =>
@@ -93,6 +93,13 @@ public sealed class SwitchBench : IAsyncDisposable
         Datapath.Stop();
         _filters.Dispose();
         Datapath.Dispose();
+    }
+
+    private static async Task<ControllerSimulator> OpenAsync(IPEndPoint address)
+    {
+        var controller = await ControllerSimulator.OpenAsync(address);
+        await controller.BarrierAsync();
+        return controller;
     }
 
     private MemoryPort OpenPort(PortOptions options) => new(Datapath.Umem, options.Number, options.InterfaceName);
