@@ -72,6 +72,9 @@ public sealed class SwitchBench : IAsyncDisposable
     /// <summary>The same on a listener whose peers are taken to know the extension.</summary>
     public Task<ControllerSimulator> ConnectAwareAsync() => OpenAsync(_listeners[1]);
 
+    /// <summary>A peer that reads nothing and has said nothing yet.</summary>
+    public Task<ControllerSimulator> ConnectSilentlyAsync() => ControllerSimulator.ConnectAsync(_listeners[0], isReading: false);
+
     /// <summary>Tells the switch that an interface went down, came up, vanished or came back.</summary>
     public void ChangeLink(LinkEventKind kind, string name, bool isRunning) =>
         Ports.OnLinkEvent(new LinkEvent(kind, new LinkInfo(9, name) { IsRunning = isRunning }));
