@@ -63,7 +63,7 @@ public abstract unsafe class Port : IDisposable
     /// <summary>File descriptor that becomes readable when packets arrive; -1 if there is none.</summary>
     public virtual int PollHandle => -1;
 
-    // SAFETY of both: the caller's array holds as many descriptors as it says, and every descriptor lies in the UMEM of its worker.
+    // SAFETY: in both, the caller's array holds as many descriptors as it says, and every descriptor lies in the UMEM of its worker.
 
     /// <summary>Fills the batch with received packets; their frames then belong to the caller. Returns how many.</summary>
     public abstract int Receive(FrameDescriptor* batch, int capacity);
