@@ -21,8 +21,8 @@ namespace Oko.Datapath.Pipeline;
 // dropped for _dropReason, with n there were n - 1 copies. An output that fails is a fate too: a drop with its own reason.
 //
 // Changed bytes are a new question to a filter: _serial changes with the packet and with its bytes, and verdicts are remembered
-// under it. The key is taken anew when somebody looks at it next (_keyIsStale), so a row of set-fields costs one extraction;
-// where headers begin is found anew at once, for the next action needs it.
+// under it. A set-field patches the key; only what moves headers has it taken anew. A set-field to the value that is there
+// already is no change.
 //
 // A packet that cannot be dealt with as told (_hasFailed: no entry in a table, no room for a tag) gets no further action: it
 // must not leave as something it was not meant to be.
@@ -31,6 +31,7 @@ namespace Oko.Datapath.Pipeline;
 internal sealed unsafe class PacketPipeline
 {
     private const int EthernetBytes = 14;
+    private const uint VlanPresent = 0x1000;
     private const int MaxTableCopies = 8;
     private const ulong NoCookie = ulong.MaxValue;
 
@@ -51,7 +52,6 @@ internal sealed unsafe class PacketPipeline
     private FlowEntry? _entry;
     private byte _table;
     private bool _injecting;
-    private bool _keyIsStale;
     private bool _hasFailed;
     private int _tableCopyCount;
 
@@ -188,21 +188,23 @@ internal sealed unsafe class PacketPipeline
             return;
         }
 
+        // Fields that share bits in the key never share a packet: an equal value is the field's, or the packet lacks the field.
+        if (action.Kind == ActionKind.SetField && key.Get(action.Field) == action.Value)
+        {
+            return;
+        }
+
         // The bytes change: an output that was promised the old ones gets its copy now.
         SettlePending(ref packet);
         switch (action.Kind)
         {
             case ActionKind.SetField:
-                if (HeaderEditor.Set(ref packet, action.Field, action.Value))
-                {
-                    NoteChange(ref packet, ref key, HeaderEditor.MovesHeaders(action.Field));
-                }
-
+                SetField(action, ref packet, ref key);
                 break;
             case ActionKind.PopVlan:
                 if (HeaderEditor.PopVlan(ref packet))
                 {
-                    NoteChange(ref packet, ref key, movesHeaders: true);
+                    NoteMovedHeaders(ref packet, out key);
                 }
 
                 break;
@@ -210,7 +212,7 @@ internal sealed unsafe class PacketPipeline
                 var headroom = (int)(packet.Address & ((ulong)_umem.FrameSize - 1));
                 if (HeaderEditor.PushVlan(ref packet, headroom, action.EtherType))
                 {
-                    NoteChange(ref packet, ref key, movesHeaders: true);
+                    NoteMovedHeaders(ref packet, out key);
                 }
                 else
                 {
@@ -221,23 +223,28 @@ internal sealed unsafe class PacketPipeline
         }
     }
 
-    private void NoteChange(ref PacketView packet, ref FlowKey key, bool movesHeaders)
+    private void SetField(in DatapathAction action, ref PacketView packet, ref FlowKey key)
     {
-        _serial++;
-        _keyIsStale = !movesHeaders;
-        if (movesHeaders)
+        if (!HeaderEditor.Set(ref packet, action.Field, action.Value))
         {
-            FlowKeyExtractor.Extract(ref packet, out key);
+            return;
+        }
+
+        if (HeaderEditor.MovesHeaders(action.Field))
+        {
+            NoteMovedHeaders(ref packet, out key);
+        }
+        else
+        {
+            _serial++;
+            key.Set(action.Field, action.Field == FlowField.VlanVid ? action.Value | VlanPresent : action.Value);
         }
     }
 
-    private void RefreshKey(ref PacketView packet, ref FlowKey key)
+    private void NoteMovedHeaders(ref PacketView packet, out FlowKey key)
     {
-        if (_keyIsStale)
-        {
-            FlowKeyExtractor.Extract(ref packet, out key);
-            _keyIsStale = false;
-        }
+        _serial++;
+        FlowKeyExtractor.Extract(ref packet, out key);
     }
 
     private void Fail(DropReason reason)
@@ -254,7 +261,7 @@ internal sealed unsafe class PacketPipeline
         _dropReason = DropReason.NoOutput;
         _entry = null;
         _table = 0;
-        _keyIsStale = _hasFailed = false;
+        _hasFailed = false;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -273,7 +280,6 @@ internal sealed unsafe class PacketPipeline
         {
             var flowTable = _tables[table];
             flowTable.CountLookup();
-            RefreshKey(ref packet, ref key);
             var entry = Lookup(flowTable, ref packet, ref key);
             if (entry is null)
             {
@@ -395,7 +401,6 @@ internal sealed unsafe class PacketPipeline
     private void Normal(ref PacketView packet, ref FlowKey key)
     {
         const ulong groupBit = 1UL << 40;
-        RefreshKey(ref packet, ref key);
         var vlan = (uint)key.Get(FlowField.VlanVid) & 0xFFF;
         var source = (ulong)key.Get(FlowField.EthSrc);
         var destination = (ulong)key.Get(FlowField.EthDst);

@@ -11,7 +11,7 @@ public sealed class Bench : IDisposable
 
     public Bench(int ports = 3, bool partialChecksums = false)
     {
-        Datapath = new Workers.Datapath(new Workers.DatapathOptions { FrameCount = 1024 });
+        Datapath = new Oko.Datapath.Workers.Datapath(new Oko.Datapath.Workers.DatapathOptions { FrameCount = 1024 });
         Ports = [.. Enumerable.Range(1, ports).Select(n => new MemoryPort(Datapath.Umem, (uint)n, $"m{n}") { PartialChecksums = partialChecksums })];
         foreach (var port in Ports)
         {
@@ -21,7 +21,7 @@ public sealed class Bench : IDisposable
         Datapath.Start();
     }
 
-    public Workers.Datapath Datapath { get; }
+    public Oko.Datapath.Workers.Datapath Datapath { get; }
 
     public MemoryPort[] Ports { get; }
 

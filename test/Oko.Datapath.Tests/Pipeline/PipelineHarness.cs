@@ -1,0 +1,159 @@
+using Oko.Datapath.AfXdp;
+using Oko.Datapath.Packet;
+using Oko.Datapath.Pipeline;
+using Oko.Datapath.Ports;
+using Oko.Datapath.Tables;
+using Oko.Datapath.Workers;
+
+namespace Oko.Datapath.Tests.Pipeline;
+
+/// <summary>A pipeline with ports 1..n on the test's own thread: what goes in comes out before the call returns.</summary>
+internal sealed unsafe class PipelineHarness : IDisposable
+{
+    private const int FrameCount = 512;
+    private readonly SinkPort[] _ports;
+    private readonly FrameDescriptor[] _batch = GC.AllocateArray<FrameDescriptor>(64, pinned: true);
+    private long _now;
+
+    public PipelineHarness(int ports = 4, int tables = 8)
+    {
+        Umem = new Umem(FrameCount);
+        Tables = [.. Enumerable.Range(0, tables).Select(_ => new FlowTable())];
+        PacketIns = new PacketInRing(64, Umem.FrameSize);
+        Pipeline = new PacketPipeline(Tables, Umem, PacketIns);
+        _ports = [.. Enumerable.Range(1, ports).Select(number => new SinkPort(Umem, (uint)number))];
+        Pipeline.Ports = new PortSet([.. _ports.Select(port => new PortQueue(port))]);
+    }
+
+    public Umem Umem { get; }
+
+    public FlowTable[] Tables { get; }
+
+    public PacketInRing PacketIns { get; }
+
+    public PacketPipeline Pipeline { get; }
+
+    /// <summary>What was sent, as port and frame; kept only while <see cref="Records"/> is set.</summary>
+    public List<(uint Port, byte[] Frame)> Sent { get; } = [];
+
+    public bool Records { get; init; } = true;
+
+    public FlowEntry Add(ushort priority, IEnumerable<FieldMatch> match, InstructionSet instructions, byte table = 0, FilterSlot? filter = null)
+    {
+        var entry = new FlowEntry
+        {
+            TableId = table, Priority = priority, Pattern = FlowPattern.Create(match), Instructions = instructions, Filter = filter, Cookie = priority,
+        };
+        Tables[table].Add(entry);
+        return entry;
+    }
+
+    /// <summary>Runs a batch of the same frame and returns what was sent.</summary>
+    public List<(uint Port, byte[] Frame)> Run(uint port, ReadOnlySpan<byte> frame, int count = 1)
+    {
+        Sent.Clear();
+        for (var index = 0; index < count; index++)
+        {
+            Umem.Frames.TryAllocate(out var address);
+            address += Umem.Headroom;
+            frame.CopyTo(new Span<byte>(Umem.Memory + address, frame.Length));
+            _batch[index] = new FrameDescriptor(address, (uint)frame.Length);
+        }
+
+        Pipeline.BeginBatch(++_now);
+        fixed (FrameDescriptor* batch = _batch)
+        {
+            Pipeline.ProcessReceived(_ports[port - 1], batch, count);
+        }
+
+        Finish();
+        return Sent;
+    }
+
+    public List<(uint Port, byte[] Frame)> Inject(uint port, ReadOnlySpan<byte> frame, params DatapathAction[] actions)
+    {
+        Sent.Clear();
+        Umem.Frames.TryAllocate(out var address);
+        address += Umem.Headroom;
+        frame.CopyTo(new Span<byte>(Umem.Memory + address, frame.Length));
+        var packet = new PacketView { Data = Umem.Memory + address, Address = address, Length = frame.Length, InPort = port };
+        Pipeline.BeginBatch(++_now);
+        Pipeline.ProcessInjected(ref packet, [.. actions]);
+        Finish();
+        return Sent;
+    }
+
+    public long Drops(DropReason reason) => Pipeline.Balance.Drops[(int)reason];
+
+    public void Dispose()
+    {
+        Pipeline.Balance.IsBalanced.Should().BeTrue("balance is {0}", Pipeline.Balance);
+        Umem.Frames.FreeCount.Should().Be(FrameCount, "every frame must have come back");
+        PacketIns.Dispose();
+        Umem.Dispose();
+    }
+
+    private void Finish()
+    {
+        Pipeline.Flush();
+        if (!Records)
+        {
+            return;
+        }
+
+        foreach (var port in _ports)
+        {
+            port.MoveTo(Sent);
+        }
+    }
+
+    /// <summary>Takes every packet; copies it out unless nobody asks, so that a run can show that nothing allocates.</summary>
+    private sealed class SinkPort(Umem umem, uint number) : Port(number, $"sink{number}", new MacAddress(number))
+    {
+        private readonly byte[] _bytes = new byte[1 << 20];
+        private readonly int[] _lengths = new int[512];
+        private int _count, _used;
+
+        public override string ModeText => "sink";
+
+        public override int Receive(FrameDescriptor* batch, int capacity) => 0;
+
+        public override int Transmit(FrameDescriptor* batch, int count)
+        {
+            for (var index = 0; index < count; index++)
+            {
+                if (_count < _lengths.Length)
+                {
+                    var length = (int)batch[index].Length;
+                    new ReadOnlySpan<byte>(umem.Memory + batch[index].Address, length).CopyTo(_bytes.AsSpan(_used));
+                    _lengths[_count++] = length;
+                    _used += length;
+                }
+
+                umem.Frames.Free(batch[index].Address);
+            }
+
+            return count;
+        }
+
+        public override void Reap()
+        {
+        }
+
+        public void MoveTo(List<(uint Port, byte[] Frame)> sent)
+        {
+            var at = 0;
+            foreach (var length in _lengths.AsSpan(0, _count))
+            {
+                sent.Add((Number, _bytes[at..(at + length)]));
+                at += length;
+            }
+
+            _count = _used = 0;
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+        }
+    }
+}
