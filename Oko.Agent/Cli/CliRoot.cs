@@ -21,9 +21,8 @@ public sealed class CliRoot
 
     private readonly Option<OutputFormat> _format = new("--format")
     {
-        Description = "table for people, json for programs.",
+        Description = "table for people, json for programs [default: table].",
         HelpName = "table|json",
-        DefaultValueFactory = _ => OutputFormat.Table,
         CustomParser = ParseFormat,
     };
 

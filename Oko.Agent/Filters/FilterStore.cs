@@ -157,10 +157,16 @@ public sealed class FilterStore : IDisposable
     public bool IsWritable(uint filterId, int index) => InstalledFilter.IsWritable(Get(filterId).Program.Program, index);
 
     /// <summary>Ends the verifier thread, then releases all filters. Called when neither workers nor the control thread run any more.</summary>
+    /// <remarks>An object that keeps the verifier busy for longer than a second does not keep the switch from ending: what it
+    /// holds goes with the process.</remarks>
     public void Dispose()
     {
         _waiting.CompleteAdding();
-        _verifier.Join();
+        if (!_verifier.Join(TimeSpan.FromSeconds(1)))
+        {
+            return;
+        }
+
         foreach (var filter in _filters.Values)
         {
             filter.Program.Dispose();

@@ -59,6 +59,14 @@ public sealed class ConfigurationFileTests
     }
 
     [Test]
+    public void Read_ExampleThatIsDeployed_IsValid()
+    {
+        var settings = ConfigurationFile.Read(Path.Combine(AppContext.BaseDirectory, "okoswitch.example.json"));
+
+        AgentOptionsValidator.Validate(settings, ["eth1", "eth2"]).Ports.Should().HaveCount(2);
+    }
+
+    [Test]
     public void Over_CommandLineAndFile_CommandLineWinsPerOption()
     {
         var file = Parse("""{ "port": ["eth1", "eth2"], "fail-mode": "secure" }""");
