@@ -7,7 +7,7 @@ namespace Oko.Datapath.AfXdp;
 // in its fill ring, and how the chunks of a closed port come home. Ports are opened and closed on the control thread
 // while the worker runs on the same memory; only CollectReturned touches the worker's free list, and only the worker
 // calls it.
-public sealed unsafe partial class Umem
+public sealed partial class Umem
 {
     private const int SmallestFill = 64;
 
