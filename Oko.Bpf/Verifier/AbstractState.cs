@@ -209,9 +209,20 @@ internal sealed class AbstractState
         switch (x.Kind)
         {
             case RegisterKind.Scalar:
-                // A number without an id has no copies to be told of.
-                var id = x.Id == y.Id ? x.Id : x.Id == 0 || y.Id == 0 ? 0 : Pair();
-                return new RegisterState(RegisterKind.Scalar, Scalar.Join(x.Value, y.Value), 0, id, -1, x.IsLength && y.IsLength);
+                var one = new RegisterState(RegisterKind.Scalar, Scalar.Join(x.Value, y.Value), IsLength: x.IsLength && y.IsLength);
+                if (x.Id == y.Id && x.Offset == y.Offset)
+                {
+                    return one with { Id = x.Id, Offset = x.Offset };
+                }
+
+                if (x.Id == 0 || y.Id == 0)
+                {
+                    return one;                 // a number without an id has no copies to be told of
+                }
+
+                var named = one with { Id = Pair() };
+                joined.Prove(named.Id, Math.Min(a.KnownBehind(x), b.KnownBehind(y)));
+                return named;
             case RegisterKind.MapValueOrNull:
                 return x with { Id = Pair() };
             case RegisterKind.MapValue:
@@ -238,6 +249,9 @@ internal sealed class AbstractState
 
     private static Scalar Moved(RegisterState pointer, long start) => Scalar.Add(pointer.Value, Scalar.Constant((ulong)(pointer.Offset - start)));
 
+    /// <summary>Bytes proven behind the packet's start plus a named number, or less than 0.</summary>
+    private long KnownBehind(RegisterState number) => Proven(number.Id) - number.Offset;
+
     /// <summary>Bytes proven behind the address itself, or long.MinValue.</summary>
     private long Known(RegisterState pointer)
     {
@@ -256,7 +270,7 @@ internal sealed class AbstractState
         }
 
         var used = new HashSet<int> { 0 };
-        used.UnionWith(_registers.Concat(_spills.Values).Where(value => value.Kind == RegisterKind.Packet).Select(value => value.Id));
+        used.UnionWith(_registers.Concat(_spills.Values).Where(value => value.Kind is RegisterKind.Packet or RegisterKind.Scalar).Select(value => value.Id));
         foreach (var id in _proven.Keys.Where(id => !used.Contains(id)).ToArray())
         {
             _proven.Remove(id);

@@ -32,7 +32,26 @@ public sealed partial class ProgramVerifier
         var right = instruction.UsesRegister ? Use(instruction.Src) : RegisterState.Number(Scalar.Constant((ulong)(long)instruction.Immediate));
         if (left.IsPointer || right.IsPointer)
         {
+            // Named first, so that a later comparison of the number tells about the address.
+            if (left.Kind == RegisterKind.Scalar)
+            {
+                left = Named(instruction.Dst);
+            }
+            else if (right.Kind == RegisterKind.Scalar && instruction.UsesRegister)
+            {
+                right = Named(instruction.Src);
+            }
+
             Set(instruction.Dst, AddressArithmetic(operation, is64, left, right));
+            return;
+        }
+
+        // Compilers write "n | 1" for "n + 1" when the bit is known to be 0.
+        var adds = operation == AluOperation.Add
+            || (operation == AluOperation.Or && ((left.Value.Bits | left.Value.Unknown) & (right.Value.Bits | right.Value.Unknown)) == 0);
+        if (adds && (Shifted(left, right.Value, is64) ?? Shifted(right, left.Value, is64)) is { } shifted)
+        {
+            Set(instruction.Dst, shifted);
             return;
         }
 
@@ -75,6 +94,16 @@ public sealed partial class ProgramVerifier
         }
 
         Set(instruction.Dst, source.Kind == RegisterKind.Scalar ? Named(instruction.Src) : source);
+    }
+
+    /// <summary>A named number plus a constant, without overflow, keeps its name.</summary>
+    private static RegisterState? Shifted(RegisterState number, Scalar distance, bool is64)
+    {
+        var limit = is64 ? ulong.MaxValue : uint.MaxValue;
+        return number.Id != 0 && distance.IsConstant && distance.Min <= (ulong)LargestOffset && number.Value.Max <= limit - distance.Min
+            && number.Offset + (long)distance.Min <= LargestOffset
+            ? number with { Value = Scalar.Add(number.Value, distance), Offset = number.Offset + (long)distance.Min, IsLength = number.IsLength && distance.Min == 0 }
+            : null;
     }
 
     /// <summary>A number that is copied gets an id, so that a comparison of one copy tells about the other.</summary>
@@ -213,6 +242,15 @@ public sealed partial class ProgramVerifier
         if (pointer.Kind == RegisterKind.MapValue)
         {
             return pointer with { Value = sum };
+        }
+
+        if (pointer is { Id: 0, Value.Max: 0 } && number.Id != 0)
+        {
+            // The variable part is what the number's name stands for: all addresses made from it share what is proven.
+            return pointer with
+            {
+                Value = Scalar.Sub(number.Value, Scalar.Constant((ulong)number.Offset)), Id = number.Id, Offset = pointer.Offset + number.Offset,
+            };
         }
 
         // A variable part of its own; a comparison with the packet's end will say how much lies behind it.

@@ -109,9 +109,14 @@ public sealed partial class ProgramVerifier
         return left.IsPointer || right.IsPointer || RefineNumbers(state, instruction, left, right, operation);
     }
 
-    /// <summary>An address compares in this way with the packet's end.</summary>
+    /// <summary>An address compares in this way with the packet's end, or a number with its length.</summary>
     private static void ProveBefore(AbstractState state, RegisterState pointer, JumpOperation operation)
     {
+        if (pointer is { Kind: RegisterKind.Scalar, Id: 0 })
+        {
+            return;                             // a number without a name; id 0 is the packet's start
+        }
+
         switch (operation)
         {
             case JumpOperation.Less:
@@ -131,16 +136,27 @@ public sealed partial class ProgramVerifier
             return true;                        // a 32-bit comparison of 64-bit numbers: nothing is learnt
         }
 
-        // A signed comparison of numbers without the sign bit is an unsigned one.
-        var sign = (limit >> 1) + 1;
-        var isSigned = operation is JumpOperation.SignedGreater or JumpOperation.SignedGreaterOrEqual or JumpOperation.SignedLess or JumpOperation.SignedLessOrEqual;
-        if (isSigned && (left.Value.Max >= sign || right.Value.Max >= sign))
-        {
-            return true;
-        }
-
         var a = left.Value;
         var b = right.Value;
+        if (operation != Unsigned(operation))
+        {
+            // A signed comparison of numbers without the sign bit is an unsigned one; what is not less than such a number is one too.
+            var sign = (limit >> 1) + 1;
+            var rises = operation is JumpOperation.SignedGreater or JumpOperation.SignedGreaterOrEqual;
+            var (low, high) = rises ? (b, a) : (a, b);
+            if (low.Max >= sign)
+            {
+                return true;
+            }
+
+            if (Scalar.Meet(high, 0, sign - 1) is not { } positive)
+            {
+                return false;
+            }
+
+            (a, b) = rises ? (positive, b) : (a, positive);
+        }
+
         Scalar? newA = a, newB = b;
         switch (operation)
         {
@@ -184,6 +200,16 @@ public sealed partial class ProgramVerifier
             return false;
         }
 
+        // "n + 20 <= length": behind the packet's start + n there are 20 bytes.
+        if (right.IsLength)
+        {
+            ProveBefore(state, left, Unsigned(operation));
+        }
+        else if (left.IsLength)
+        {
+            ProveBefore(state, right, Mirrored(Unsigned(operation)));
+        }
+
         Apply(state, instruction.Dst, left, x);
         if (instruction.UsesRegister)
         {
@@ -198,7 +224,8 @@ public sealed partial class ProgramVerifier
         state[register] = state[register] with { Value = after };
         if (before.Id != 0)
         {
-            state.Replace(value => value.Kind == RegisterKind.Scalar && value.Id == before.Id, value => value with { Value = after });
+            state.Replace(
+                value => value.Kind == RegisterKind.Scalar && value.Id == before.Id && value.Offset == before.Offset, value => value with { Value = after });
         }
 
         if (before.IsLength)
@@ -239,6 +266,15 @@ public sealed partial class ProgramVerifier
         JumpOperation.SignedLess => JumpOperation.SignedGreaterOrEqual,
         JumpOperation.SignedLessOrEqual => JumpOperation.SignedGreater,
         _ => BitsClear,
+    };
+
+    private static JumpOperation Unsigned(JumpOperation operation) => operation switch
+    {
+        JumpOperation.SignedGreater => JumpOperation.Greater,
+        JumpOperation.SignedGreaterOrEqual => JumpOperation.GreaterOrEqual,
+        JumpOperation.SignedLess => JumpOperation.Less,
+        JumpOperation.SignedLessOrEqual => JumpOperation.LessOrEqual,
+        _ => operation,
     };
 
     /// <summary>The comparison with its operands exchanged.</summary>

@@ -37,11 +37,12 @@ internal enum RegisterKind : byte
 /// <summary>
 /// What is known of one register or spilled register. <see cref="Id"/> names a run-time value: of a number or a lookup's result, so
 /// that a comparison teaches something about all copies; of a packet address' variable part, so that what is proven for one
-/// address holds for all addresses with this part.
+/// address holds for all addresses with this part. An address made from a named number takes the number's name for its variable
+/// part, so that a comparison of the number with the packet's length tells about the address.
 /// </summary>
 /// <param name="Kind">Kind.</param>
 /// <param name="Value">A number's value; an address' variable part.</param>
-/// <param name="Offset">Constant part of an address.</param>
+/// <param name="Offset">Constant part of an address; of a named number, what was added to what the name stands for.</param>
 /// <param name="Id">See above; 0 = none.</param>
 /// <param name="Map">Index of the map.</param>
 /// <param name="IsLength">The number is the length of the packet.</param>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Oko.Bpf.Execution;
 using Oko.Bpf.Isa;
+using Oko.Bpf.Jit;
 using Oko.Bpf.Loading;
 using Oko.Bpf.Maps;
 using Oko.Bpf.Tests.Execution;
@@ -20,18 +21,19 @@ public sealed class SoundnessTests
     public unsafe void AcceptedPrograms_RunChecked_BreakNoRule([Range(1, 10)] int seed)
     {
         var random = new Random(seed);
-        var accepted = 0;
+        var (accepted, withVariables) = (0, 0);
         using var hash = BpfMap.Create(Maps[0]);
         using var array = BpfMap.Create(Maps[1]);
         for (var round = 0; round < 20_000; round++)
         {
-            var source = Generate(random);
+            var convention = random.Next(3) == 0 ? EntryConvention.Xdp : EntryConvention.Oko;
+            var source = Generate(random, convention);
             VerifiedProgram program;
             try
             {
                 program = ProgramVerifier.Verify(new VerifierInput
                 {
-                    Name = "random", Convention = EntryConvention.Oko, Instructions = source, Maps = Maps,
+                    Name = "random", Convention = convention, Instructions = source, Maps = Maps,
                 });
             }
             catch (VerificationException)
@@ -40,33 +42,64 @@ public sealed class SoundnessTests
             }
 
             accepted++;
+            withVariables += program.Reachable.Where((reached, slot) => reached && source[slot] is { Opcode: Opcode.Add64Register, Dst: 4 }).Any() ? 1 : 0;
             var interpreter = new Interpreter(program, [hash, array]);
+            // Compiling costs much more than running, so only some are compared; helpers would see each other's maps.
+            var compiled = round % 16 == 0 && !source.Any(one => one.IsHelperCall) ? IlCompiler.Compile(program, [hash, array]).Method : null;
             for (var packets = 0; packets < 6; packets++)
             {
                 var bytes = new byte[random.Next(1, 80)];
                 random.NextBytes(bytes);
+                if (random.Next(2) == 0)
+                {
+                    Array.Fill(bytes, (byte)(random.Next(2) == 0 ? 0 : 255));
+                }
+
                 using var packet = new TestPacket(bytes);
                 var context = packet.Context;
                 var outcome = interpreter.RunChecked(&context, out var violation);
                 violation.Should().BeNull("seed {0}, round {1}:\n{2}", seed, round, string.Join('\n', source.Select((one, at) => $"{at}: {one}")));
                 outcome.Status.Should().Be(ExecutionStatus.Completed);
                 outcome.Instructions.Should().BeLessThanOrEqualTo(program.WorstCaseInstructions);
+                (compiled?.Invoke(&context) ?? outcome.Result).Should().Be(outcome.Result);
             }
         }
 
-        TestContext.Out.WriteLine($"seed {seed}: {accepted} of 20000 accepted");
+        TestContext.Out.WriteLine($"seed {seed}: {accepted} of 20000 accepted, {withVariables} of them with a variable offset");
         accepted.Should().BeGreaterThan(500, "the generator must make programs that pass");
     }
 
-    private static Instruction[] Generate(Random random)
+    private static Instruction[] Generate(Random random, EntryConvention convention)
     {
-        var program = new List<Instruction>
+        var program = new List<Instruction>();
+        if (convention == EntryConvention.Xdp)
         {
+            // r1 = data, r2 = length, as in the other convention.
+            program.AddRange([
+                new(0x61, 2, 1, 4, 0), new(0x61, 1, 1, 0, 0), new(Opcode.Of(InstructionClass.Alu64, AluOperation.Sub, true), 2, 1, 0, 0),
+            ]);
+        }
+
+        program.AddRange([
             new(Opcode.Mov64Immediate, 0, 0, 0, random.Next(64)), new(Opcode.Mov64Immediate, 3, 0, 0, random.Next(8)),
             new(Opcode.Mov64Register, 6, 1, 0, 0), new(Opcode.Mov64Register, 7, 2, 0, 0), new(Opcode.Mov64Register, 4, 1, 0, 0),
             new(Opcode.Mov64Register, 5, 1, 0, 0), new(Opcode.Of(InstructionClass.Alu64, AluOperation.Add, true), 5, 2, 0, 0),
-        };
-        var length = program.Count + random.Next(3, 14);
+        ]);
+        if (random.Next(3) == 0)
+        {
+            // The part that is hardest to prove, alone: more of these pass.
+            VariableOffset(random, program, 0);
+            var end = program.Count - 1;
+            for (var slot = 0; slot < end; slot++)
+            {
+                if (program[slot].IsConditionalJump && program[slot].Offset == 0)
+                {
+                    program[slot] = program[slot] with { Offset = (short)(end - slot) };
+                }
+            }
+        }
+
+        var length = program.Count + (program.Count > 12 ? random.Next(4) : random.Next(3, 14));
         while (program.Count < length)
         {
             Add(random, program, length);
@@ -77,13 +110,78 @@ public sealed class SoundnessTests
         return [.. program];
     }
 
+    /// <summary>A header length from the packet, added to its start, and compared with the length or the end before or after.</summary>
+    private static void VariableOffset(Random random, List<Instruction> program, short forward)
+    {
+        Instruction Alu(AluOperation operation, byte register, int immediate) =>
+            new(Opcode.Of(random.Next(4) == 0 ? InstructionClass.Alu : InstructionClass.Alu64, operation, false), register, 0, 0, immediate);
+        Instruction Compare(byte left, byte right)
+        {
+            var operation = (JumpOperation)(new byte[] { 0x20, 0x30, 0xa0, 0xb0, 0x60, 0x70, 0xc0, 0xd0, 0x10, 0x50 }[random.Next(10)]);
+            var (dst, src) = random.Next(3) == 0 ? (right, left) : (left, right);
+            if (random.Next(3) != 0)
+            {
+                operation = dst == left ? JumpOperation.Greater : JumpOperation.Less;   // the right way round
+            }
+
+            return new((byte)((byte)operation | (random.Next(3) == 0 && right == 7 ? 0x0e : 0x0d)), dst, src, forward, 0);
+        }
+
+        program.Add(new(Opcode.Of(InstructionClass.Jmp, JumpOperation.Less, false), 7, 0, forward, random.Next(3) == 0 ? random.Next(1, 20) : 14));
+        program.Add(new(0x71, 3, 6, (short)random.Next(0, 12), 0));
+        program.Add(Alu(AluOperation.And, 3, random.Next(2) == 0 ? 15 : 62));
+        if (random.Next(2) == 0)
+        {
+            program.Add(Alu(random.Next(2) == 0 ? AluOperation.Add : AluOperation.Or, 3, random.Next(0, 15)));
+        }
+
+        if (random.Next(3) == 0)
+        {
+            // Another value on one path, so that names meet at a join.
+            program.Add(new(Opcode.Of(InstructionClass.Jmp, JumpOperation.BitsSet, false), 3, 0, 1, random.Next(16)));
+            program.Add(Alu(AluOperation.Add, 3, random.Next(0, 8)));
+        }
+
+        var tests = random.Next(3);
+        program.Add(new(random.Next(4) == 0 ? (byte)0xbc : Opcode.Mov64Register, 0, 3, 0, 0));
+        program.Add(Alu(random.Next(4) == 0 ? AluOperation.Or : AluOperation.Add, 0, random.Next(-2, 24)));
+        if (tests == 0)
+        {
+            program.Add(Compare(0, 7));
+        }
+
+        program.Add(new(Opcode.Mov64Register, 4, 6, 0, 0));
+        program.Add(new(Opcode.Of(InstructionClass.Alu64, AluOperation.Add, true), 4, (byte)(random.Next(4) == 0 ? 0 : 3), 0, 0));
+        if (random.Next(3) == 0)
+        {
+            program.Add(new(Opcode.Of(InstructionClass.Jmp, JumpOperation.BitsSet, false), 0, 0, 1, random.Next(16)));
+            program.Add(new(Opcode.Of(InstructionClass.Alu64, AluOperation.Add, false), 4, 0, 0, random.Next(-4, 8)));
+        }
+
+        if (tests == 1)
+        {
+            program.Add(Compare(0, 7));
+        }
+        else if (tests == 2)
+        {
+            program.Add(new(Opcode.Mov64Register, 0, 4, 0, 0));
+            program.Add(new(Opcode.Of(InstructionClass.Alu64, AluOperation.Add, false), 0, 0, 0, random.Next(-2, 24)));
+            program.Add(Compare(0, 5));
+        }
+
+        program.Add(new(new byte[] { 0x61, 0x69, 0x71, 0x79 }[random.Next(4)], 0, 4, (short)(random.Next(2) == 0 ? random.Next(4) : random.Next(-2, 24)), 0));
+    }
+
     private static void Add(Random random, List<Instruction> program, int length)
     {
         byte Register() => (byte)random.Next(8);
         var forward = (short)random.Next(0, Math.Max(1, length - program.Count));
         var sizes = new byte[] { 0x61, 0x69, 0x71, 0x79 };
-        switch (random.Next(12))
+        switch (random.Next(15))
         {
+            case 12 or 13 or 14:
+                VariableOffset(random, program, forward);
+                break;
             case 0 or 1:
                 var operations = new[] { AluOperation.Add, AluOperation.Sub, AluOperation.And, AluOperation.Or, AluOperation.Lsh, AluOperation.Rsh, AluOperation.Arsh, AluOperation.Mul, AluOperation.Xor, AluOperation.Mod, AluOperation.Div };
                 var wide = random.Next(3) != 0 ? InstructionClass.Alu64 : InstructionClass.Alu;

@@ -10,6 +10,9 @@ public sealed class VerifierTests
 {
     private static readonly ImmutableArray<MapSpec> Maps = [new MapSpec("m", MapType.Hash, 4, 16, 8, 0), new MapSpec("a", MapType.Array, 4, 8, 4, 0)];
 
+    // r3 = a header length, even, in 0..60.
+    private const string Offset = "mov %r0, 0; jge %r2, 20, +1; exit; ldxb %r3, [%r1+14]; and %r3, 15; lsh %r3, 2; ";
+
     /// <summary>Oko's convention: r1 = packet, r2 = length.</summary>
     [TestCase("mov %r0, 1; exit")]
     [TestCase("mov %r0, 0; jlt %r2, 34, +1; ldxw %r0, [%r1+30]; exit")]
@@ -25,6 +28,14 @@ public sealed class VerifierTests
     [TestCase("mov %r0, 0; jlt %r2, 20, +11; mov %r5, %r1; add %r5, %r2; ldxb %r3, [%r1+14]; and %r3, 15; lsh %r3, 2; mov %r4, %r1; add %r4, %r3; mov %r6, %r4; add %r6, 4; jgt %r6, %r5, +1; ldxw %r0, [%r4+0]; exit")]
     // Two offsets join to one address; what lies behind it is known on both paths.
     [TestCase("mov %r0, 0; jlt %r2, 60, +6; ldxb %r3, [%r1+12]; mov %r4, %r1; add %r4, 14; jeq %r3, 8, +1; add %r4, 4; ldxb %r0, [%r4+20]; exit")]
+    // The same in Oko's way: the number is compared with the length, in any order and width, before or after the address is made.
+    [TestCase(Offset + "mov %r4, %r3; add %r4, 4; jgt %r4, %r2, +2; add %r1, %r3; ldxw %r0, [%r1+0]; exit")]
+    [TestCase(Offset + "mov %r4, %r3; add %r4, 4; jgt32 %r4, %r2, +2; add %r1, %r3; ldxw %r0, [%r1+0]; exit")]
+    [TestCase(Offset + "mov %r4, %r3; add %r4, 4; jlt %r2, %r4, +2; add %r1, %r3; ldxw %r0, [%r1+0]; exit")]
+    [TestCase(Offset + "mov %r4, %r3; add %r4, 4; jsgt %r4, %r2, +2; add %r1, %r3; ldxw %r0, [%r1+0]; exit")]
+    [TestCase(Offset + "add %r1, %r3; add %r3, 4; jgt %r3, %r2, +1; ldxw %r0, [%r1+0]; exit")]
+    [TestCase(Offset + "mov %r4, %r3; jge %r4, %r2, +2; add %r3, %r1; ldxb %r0, [%r3+0]; exit")]
+    [TestCase(Offset + "mov %r4, %r3; or %r4, 1; jge %r4, %r2, +2; add %r3, %r1; ldxb %r0, [%r3+1]; exit")]
     public void Verify_SafeProgram_IsAccepted(string source) => Accept(source);
 
     [TestCase("ldxb %r0, [%r1+0]; exit", VerifierVerdict.Unsafe, "of the packet")]
@@ -58,6 +69,13 @@ public sealed class VerifierTests
     [TestCase("mov %r0, 0; add %r1, %r2; add %r1, 1; exit", VerifierVerdict.Unsafe, "end of packet")]
     [TestCase("mov %r0, 0; jlt %r2, 34, +3; ldxdw %r3, [%r1+0]; add %r1, %r3; ldxb %r0, [%r1+0]; exit", VerifierVerdict.CannotProve, "no small bound")]
     [TestCase("mov %r0, 0; jlt %r2, 34, +3; ldxb %r3, [%r1+0]; add %r1, %r3; ldxb %r0, [%r1+0]; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase(Offset + "mov %r4, %r3; add %r4, 3; jgt %r4, %r2, +2; add %r1, %r3; ldxw %r0, [%r1+0]; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase(Offset + "mov %r4, %r3; add %r4, 4; jlt %r4, %r2, +2; add %r1, %r3; ldxw %r0, [%r1+0]; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase(Offset + "mov %r4, %r3; add %r4, 4; jgt %r4, %r2, +3; add %r3, 2; add %r1, %r3; ldxw %r0, [%r1+0]; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase(Offset + "mov %r4, %r3; add %r4, 4; jgt %r4, %r2, +3; mul %r3, 2; add %r1, %r3; ldxw %r0, [%r1+0]; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase(Offset + "mov %r4, %r3; or %r4, 4; jgt %r4, %r2, +2; add %r1, %r3; ldxw %r0, [%r1+0]; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase(Offset + "mov %r4, %r3; add %r2, 4; add %r4, 4; jgt %r4, %r2, +2; add %r1, %r3; ldxw %r0, [%r1+0]; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase(Offset + "mov %r4, %r3; add32 %r4, -4; jgt %r4, %r2, +2; add %r1, %r3; ldxb %r0, [%r1-8]; exit", VerifierVerdict.Unsafe, "in front of the packet")]
     [TestCase("ldxw %r0, [%r3+0]; exit", VerifierVerdict.Unsafe, "r3")]
     [TestCase("mov %r3, 4096; ldxw %r0, [%r3+0]; exit", VerifierVerdict.Unsafe, "at a number")]
     [TestCase("mov %r1, 1; call 5; mov %r0, %r1; exit", VerifierVerdict.Unsafe, "r1 is read")]
