@@ -142,6 +142,11 @@ public sealed partial class ProgramVerifier
         {
             // A signed comparison of numbers without the sign bit is an unsigned one; what is not less than such a number is one too.
             var sign = (limit >> 1) + 1;
+            if (operation == JumpOperation.SignedGreater && !instruction.UsesRegister && b.Min == limit)
+            {
+                (operation, b) = (JumpOperation.SignedGreaterOrEqual, Scalar.Constant(0));      // x > -1
+            }
+
             var rises = operation is JumpOperation.SignedGreater or JumpOperation.SignedGreaterOrEqual;
             var (low, high) = rises ? (b, a) : (a, b);
             if (low.Max >= sign)

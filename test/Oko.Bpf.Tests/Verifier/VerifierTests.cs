@@ -13,6 +13,10 @@ public sealed class VerifierTests
     // r3 = a header length, even, in 0..60.
     private const string Offset = "mov %r0, 0; jge %r2, 20, +1; exit; ldxb %r3, [%r1+14]; and %r3, 15; lsh %r3, 2; ";
 
+    // r4 = one of two numbers, each 8 more than something compared with the length: r4 bytes exist, none behind them.
+    private const string TwoOffsets = Offset + "mov %r4, %r3; add %r4, 8; jgt %r4, %r2, +9; ldxb %r6, [%r1+1]; and %r6, 15; mov %r7, %r6; add %r7, 8; jgt %r7, %r2, +4; "
+        + "jset %r6, 1, +1; mov %r4, %r7; add %r1, %r4; ";
+
     /// <summary>Oko's convention: r1 = packet, r2 = length.</summary>
     [TestCase("mov %r0, 1; exit")]
     [TestCase("mov %r0, 0; jlt %r2, 34, +1; ldxw %r0, [%r1+30]; exit")]
@@ -36,6 +40,10 @@ public sealed class VerifierTests
     [TestCase(Offset + "add %r1, %r3; add %r3, 4; jgt %r3, %r2, +1; ldxw %r0, [%r1+0]; exit")]
     [TestCase(Offset + "mov %r4, %r3; jge %r4, %r2, +2; add %r3, %r1; ldxb %r0, [%r3+0]; exit")]
     [TestCase(Offset + "mov %r4, %r3; or %r4, 1; jge %r4, %r2, +2; add %r3, %r1; ldxb %r0, [%r3+1]; exit")]
+    [TestCase(TwoOffsets + "ldxb %r0, [%r1-1]; exit")]
+    // A signed range is an unsigned one once the sign is known.
+    [TestCase("mov %r0, 0; jge %r2, 20, +1; exit; ldxw %r3, [%r1+0]; jslt32 %r3, 0, +3; jsgt32 %r3, 16, +2; add %r1, %r3; ldxb %r0, [%r1+0]; exit")]
+    [TestCase("mov %r0, 0; jge %r2, 20, +1; exit; ldxdw %r3, [%r1+0]; jsgt %r3, -1, +1; exit; jsge %r3, 17, +2; add %r1, %r3; ldxb %r0, [%r1+3]; exit")]
     public void Verify_SafeProgram_IsAccepted(string source) => Accept(source);
 
     [TestCase("ldxb %r0, [%r1+0]; exit", VerifierVerdict.Unsafe, "of the packet")]
@@ -76,6 +84,11 @@ public sealed class VerifierTests
     [TestCase(Offset + "mov %r4, %r3; or %r4, 4; jgt %r4, %r2, +2; add %r1, %r3; ldxw %r0, [%r1+0]; exit", VerifierVerdict.Unsafe, "of the packet")]
     [TestCase(Offset + "mov %r4, %r3; add %r2, 4; add %r4, 4; jgt %r4, %r2, +2; add %r1, %r3; ldxw %r0, [%r1+0]; exit", VerifierVerdict.Unsafe, "of the packet")]
     [TestCase(Offset + "mov %r4, %r3; add32 %r4, -4; jgt %r4, %r2, +2; add %r1, %r3; ldxb %r0, [%r1-8]; exit", VerifierVerdict.Unsafe, "in front of the packet")]
+    [TestCase(TwoOffsets + "ldxb %r0, [%r1+0]; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase(Offset + "mov %r4, %r3; add %r4, 8; jgt %r4, %r2, +5; mov %r4, %r3; jset %r3, 4, +1; add %r4, 8; add %r1, %r4; ldxb %r0, [%r1+7]; exit", VerifierVerdict.Unsafe, "of the packet")]
+    [TestCase("mov %r0, 0; jge %r2, 20, +1; exit; ldxw %r3, [%r1+0]; jsgt32 %r3, 16, +2; add %r1, %r3; ldxb %r0, [%r1+0]; exit", VerifierVerdict.CannotProve, "no small bound")]
+    [TestCase("mov %r0, 0; jge %r2, 20, +1; exit; ldxdw %r3, [%r1+0]; jslt32 %r3, 0, +3; jsgt32 %r3, 16, +2; add %r1, %r3; ldxb %r0, [%r1+0]; exit", VerifierVerdict.CannotProve, "no small bound")]
+    [TestCase("mov %r0, 0; jge %r2, 20, +1; exit; ldxw %r3, [%r1+0]; jslt %r3, 0, +3; jsgt32 %r3, 16, +2; add %r1, %r3; ldxb %r0, [%r1+0]; exit", VerifierVerdict.CannotProve, "no small bound")]
     [TestCase("ldxw %r0, [%r3+0]; exit", VerifierVerdict.Unsafe, "r3")]
     [TestCase("mov %r3, 4096; ldxw %r0, [%r3+0]; exit", VerifierVerdict.Unsafe, "at a number")]
     [TestCase("mov %r1, 1; call 5; mov %r0, %r1; exit", VerifierVerdict.Unsafe, "r1 is read")]
