@@ -26,4 +26,9 @@ public sealed record InstructionSet
 
     /// <summary>Next table, or -1.</summary>
     public int GotoTable { get; init; } = -1;
+
+    /// <summary>The port, if one output to a real port is all there is to do; else 0.</summary>
+    internal uint OnlyOutput =>
+        Apply is [{ Kind: ActionKind.Output, Port: < ReservedPort.InPort } output] && Write.IsEmpty && !ClearActions && MetadataMask == 0 && GotoTable < 0
+            ? output.Port : 0;
 }

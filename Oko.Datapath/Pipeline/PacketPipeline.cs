@@ -291,6 +291,12 @@ internal sealed unsafe class PacketPipeline
             entry.Count(packet.Length, _now);
             _entry = entry;
             _table = (byte)table;
+            if (entry.OnlyOutput is not 0 and var port)
+            {
+                OutputToPort(port, ref packet);
+                break;
+            }
+
             var instructions = entry.Instructions;
             foreach (ref readonly var action in instructions.Apply.AsSpan())
             {
@@ -374,15 +380,20 @@ internal sealed unsafe class PacketPipeline
                 ToTable(ref packet);
                 break;
             default:
-                if (action.Port == packet.InPort)
-                {
-                    _dropReason = DropReason.OutputToIngress;
-                    break;
-                }
-
-                Emit(_ports.Find(action.Port), ref packet);
+                OutputToPort(action.Port, ref packet);
                 break;
         }
+    }
+
+    private void OutputToPort(uint port, ref PacketView packet)
+    {
+        if (port == packet.InPort)
+        {
+            _dropReason = DropReason.OutputToIngress;
+            return;
+        }
+
+        Emit(_ports.Find(port), ref packet);
     }
 
     private void Flood(ref PacketView packet)

@@ -9,6 +9,7 @@ namespace Oko.Datapath.Tables;
 public sealed class FlowEntry
 {
     private InstructionSet _instructions = InstructionSet.Empty;
+    private uint _onlyOutput;
     private long _packets, _bytes, _lastUsed;
     private long _packetsBase, _bytesBase;
 
@@ -28,7 +29,11 @@ public sealed class FlowEntry
     public InstructionSet Instructions
     {
         get => Volatile.Read(ref _instructions);
-        init => _instructions = value;
+        init
+        {
+            _instructions = value;
+            _onlyOutput = value.OnlyOutput;
+        }
     }
 
     /// <summary>Controller's cookie.</summary>
@@ -66,8 +71,18 @@ public sealed class FlowEntry
     /// <summary>Whether the entry is the table-miss entry. Source: OpenFlow 1.3.5, 5.4 "Table-miss".</summary>
     internal bool IsTableMiss { get; private set; }
 
+    /// <summary>
+    /// The port, if all that happens is an output to it, else 0: the worker then need not touch the instructions at all.
+    /// </summary>
+    internal uint OnlyOutput => Volatile.Read(ref _onlyOutput);
+
     /// <summary>Control thread: replaces what happens to matching packets, from the next packet on.</summary>
-    public void SetInstructions(InstructionSet instructions) => Volatile.Write(ref _instructions, instructions);
+    public void SetInstructions(InstructionSet instructions)
+    {
+        // In this order: who reads no port below finds the new instructions, who reads one acts on the old or the new port.
+        Volatile.Write(ref _instructions, instructions);
+        Volatile.Write(ref _onlyOutput, instructions.OnlyOutput);
+    }
 
     /// <summary>Control thread: counts from 0 again. What the worker adds meanwhile is counted.</summary>
     public void ResetCounters()

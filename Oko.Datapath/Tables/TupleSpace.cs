@@ -22,6 +22,9 @@ namespace Oko.Datapath.Tables;
 // A filter may decline the entry that was found. "The next one" is then the entry of the greatest rank below the declined
 // one's; ranks are unique in a table, so the same lookup with a bound serves for both.
 //
+// At 100,000 entries a lookup costs what its cache misses cost. So a link holds all that is compared (hash, rank, the masked
+// words of the key), and the entry itself is touched only when it is the answer.
+//
 // Refused: one decision tree or trie over all entries (rebuilt or unbalanced by updates), and a cache of earlier results
 // (a flood of new flows empties it).
 
@@ -44,10 +47,9 @@ internal sealed class TupleSpace
                 break;
             }
 
-            var found = ranked.Tuple.Find(ref key, bound);
-            if (found is not null && (best is null || found.Rank > bestRank))
+            if (ranked.Tuple.Find(ref key, bound) is { } found && (best is null || found.Rank > bestRank))
             {
-                best = found;
+                best = found.Entry;
                 bestRank = found.Rank;
             }
         }
@@ -98,11 +100,24 @@ internal sealed class TupleSpace
 
     private sealed class Link
     {
-        internal required FlowEntry Entry { get; init; }
-
-        internal required ulong Hash { get; init; }
-
         internal Link? Next;
+        internal readonly FlowEntry Entry;
+        internal readonly ulong Hash;
+        internal readonly ulong Rank;
+
+        // Those words of the entry's key in which its tuple's mask has bits, from the front.
+        internal FlowKey Words;
+
+        internal Link(FlowEntry entry, ulong hash, byte[] words)
+        {
+            Entry = entry;
+            Hash = hash;
+            Rank = entry.Rank;
+            for (var index = 0; index < words.Length; index++)
+            {
+                Words[index] = entry.Pattern.Key[words[index]];
+            }
+        }
     }
 
     /// <summary>The entries that share one mask.</summary>
@@ -141,7 +156,7 @@ internal sealed class TupleSpace
 
         internal ushort HighestPriority { get; private set; }
 
-        internal FlowEntry? Find(ref FlowKey key, ulong bound)
+        internal Link? Find(ref FlowKey key, ulong bound)
         {
             var words = _words;
             var masks = _masks;
@@ -155,9 +170,9 @@ internal sealed class TupleSpace
             var link = Volatile.Read(ref buckets[(int)(hash & (ulong)(buckets.Length - 1))]);
             while (link is not null)
             {
-                if (link.Hash == hash && link.Entry.Rank < bound && Matches(link.Entry.Pattern.Key, ref key))
+                if (link.Hash == hash && link.Rank < bound && Matches(link, ref key))
                 {
-                    return link.Entry;
+                    return link;
                 }
 
                 link = Volatile.Read(ref link.Next);
@@ -173,7 +188,15 @@ internal sealed class TupleSpace
                 Grow();
             }
 
-            Insert(_buckets, entry, HashOf(entry.Pattern.Key));
+            var link = new Link(entry, HashOf(entry.Pattern.Key), _words);
+            ref var place = ref _buckets[(int)(link.Hash & (ulong)(_buckets.Length - 1))];
+            while (place is not null && place.Rank > link.Rank)
+            {
+                place = ref place.Next;
+            }
+
+            link.Next = place;
+            Volatile.Write(ref place, link);
             _count++;
         }
 
@@ -211,19 +234,6 @@ internal sealed class TupleSpace
             return changed;
         }
 
-        private static void Insert(Link?[] buckets, FlowEntry entry, ulong hash)
-        {
-            ref var place = ref buckets[(int)(hash & (ulong)(buckets.Length - 1))];
-            while (place is not null && place.Entry.Rank > entry.Rank)
-            {
-                place = ref place.Next;
-            }
-
-            var link = new Link { Entry = entry, Hash = hash };
-            link.Next = place;
-            Volatile.Write(ref place, link);
-        }
-
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static ulong Mix(ulong hash, ulong word)
         {
@@ -234,11 +244,13 @@ internal sealed class TupleSpace
 
         private static readonly ulong Seed = (ulong)Random.Shared.NextInt64();
 
-        private bool Matches(ReadOnlySpan<ulong> wanted, ref FlowKey key)
+        private bool Matches(Link link, ref FlowKey key)
         {
-            for (var index = 0; index < _words.Length; index++)
+            var words = _words;
+            var masks = _masks;
+            for (var index = 0; index < words.Length; index++)
             {
-                if (((key[_words[index]] ^ wanted[_words[index]]) & _masks[index]) != 0)
+                if ((key[words[index]] & masks[index]) != link.Words[index])
                 {
                     return false;
                 }
@@ -269,7 +281,7 @@ internal sealed class TupleSpace
                 ref var high = ref larger[bucket + old.Length];
                 for (var link = old[bucket]; link is not null; link = link.Next)
                 {
-                    var copy = new Link { Entry = link.Entry, Hash = link.Hash };
+                    var copy = new Link(link.Entry, link.Hash, _words);
                     if ((link.Hash & (ulong)old.Length) == 0)
                     {
                         low = copy;
