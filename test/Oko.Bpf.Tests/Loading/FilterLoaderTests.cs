@@ -73,6 +73,28 @@ public sealed class FilterLoaderTests
     }
 
     [Test]
+    public void Mixed_EachProgramOfEachCpu_IsAcceptedAndCompiles(
+        [Values("mixed-v1", "mixed-v2", "mixed-v3")] string name,
+        [Values("connections", "ipv6_ssh", "http_get", "checksum", "buckets", "trailer", "port_one")] string entry)
+    {
+        using var filter = LoadedFilter.Create(FilterLoader.Load(Object(name), entry));
+        filter.WorstCaseInstructions.Should().BeInRange(5, 1000);
+    }
+
+    [Test]
+    public unsafe void Mixed_HttpGet_MatchesThePayload()
+    {
+        using var filter = LoadedFilter.Create(FilterLoader.Load(Object("mixed-v3"), "http_get"));
+        var frame = new byte[74];
+        (frame[14], frame[46]) = (0x45, 0x80);      // IPv4 header of 20 bytes, TCP header of 32: the payload begins at 66
+        "GET "u8.CopyTo(frame.AsSpan(66));
+        using var request = new TestPacket(frame);
+        Ask(filter, request.Context).Should().BeTrue();
+        using var cut = new TestPacket(frame[..69]);
+        Ask(filter, cut.Context).Should().BeFalse();
+    }
+
+    [Test]
     public unsafe void TwoMaps_EachReference_GoesToItsMap()
     {
         using var filter = LoadedFilter.Create(FilterLoader.Load(Object("twomaps")));

@@ -148,6 +148,16 @@ public sealed class VerifierTests
         clock.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(2));
     }
 
+    [Test]
+    public void Verify_ManyNamesAndProofs_CostsLittle()
+    {
+        // Each round names another number and proves something about it; all but the last are never used again.
+        var source = string.Concat(Enumerable.Repeat("ldxb %r3, [%r1+0]; mov %r4, %r1; add %r4, %r3; mov %r5, %r3; jgt %r5, %r2, +1; ldxb %r0, [%r1+1]; ", 5000));
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        Accept("mov %r0, 0; jge %r2, 20, +1; exit; " + source + "mov %r0, 0; exit").WorstCaseInstructions.Should().Be(30004);
+        clock.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(3));
+    }
+
     private static void Refuse(string source, VerifierVerdict verdict, string reason, EntryConvention convention = EntryConvention.Oko)
     {
         var report = FluentActions.Invoking(() => Accept(source, convention)).Should().Throw<VerificationException>().Which.Report;
