@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Oko.Bpf.Execution;
 using Oko.Datapath.AfXdp;
 using Oko.Datapath.Packet;
@@ -33,6 +34,9 @@ internal sealed unsafe class PacketPipeline
     private const int EthernetBytes = 14;
     private const uint VlanPresent = 0x1000;
     private const int MaxTableCopies = 8;
+
+    // Packets that a device or another core wrote are not in this core's cache; a few packets of work hide the way.
+    private const int PrefetchDistance = 4;
     private const ulong NoCookie = ulong.MaxValue;
 
     private readonly FlowTable[] _tables;
@@ -100,6 +104,11 @@ internal sealed unsafe class PacketPipeline
         for (var index = 0; index < count; index++)
         {
             bytes += batch[index].Length;
+            if (Sse.IsSupported && index + PrefetchDistance < count)
+            {
+                Sse.Prefetch0(_umem.Memory + batch[index + PrefetchDistance].Address);
+            }
+
             // SAFETY: the kernel, or the memory port, wrote a packet of Length bytes at Address within one frame.
             var packet = new PacketView
             {

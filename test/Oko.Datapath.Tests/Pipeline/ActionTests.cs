@@ -143,6 +143,28 @@ public sealed class ActionTests
     }
 
     [Test]
+    public void SetInstructions_BetweenPlainAndOther_IsInForceAtOnce()
+    {
+        using var harness = new PipelineHarness();
+        var entry = harness.Add(1, [], Bench.Apply(Output(2)));
+        uint[] Ports() => [.. harness.Run(1, Frames.Udp4()).Select(sent => sent.Port)];
+        Ports().Should().Equal(2);
+        entry.SetInstructions(Bench.Apply(Output(3)));
+        Ports().Should().Equal(3);
+        entry.SetInstructions(new InstructionSet { Write = [Output(4)] });
+        Ports().Should().Equal(4);
+        entry.SetInstructions(Bench.Apply(Output(1)));
+        Ports().Should().BeEmpty();
+        entry.SetInstructions(Bench.Apply(Output(ReservedPort.InPort)));
+        Ports().Should().Equal(1);
+        entry.SetInstructions(InstructionSet.Empty);
+        Ports().Should().BeEmpty();
+        harness.Drops(DropReason.OutputToIngress).Should().Be(1);
+        harness.Drops(DropReason.NoOutput).Should().Be(1);
+        entry.PacketCount.Should().Be(6);
+    }
+
+    [Test]
     public void Pipeline_ManyPackets_AllocatesNothing()
     {
         using var harness = new PipelineHarness { Records = false };
