@@ -107,6 +107,7 @@ public sealed class SwitchHost : IAsyncDisposable
                 Rules = _rules,
                 Filters = _filters,
                 Ports = _ports,
+                Controllers = _controllers,
                 StartedNanoseconds = Oko.Datapath.Workers.Datapath.NowNanoseconds,
             },
             _loggers);

@@ -63,7 +63,7 @@ internal sealed record PortJson(
 internal sealed record StatsJson(
     string DatapathId, double UptimeSeconds, ulong Received, ulong Injected, ulong Cloned, ulong Sent, ulong ToController,
     ulong Consumed, IReadOnlyDictionary<string, ulong> Drops, bool Balanced, ulong CompletedChecksums, ulong DroppedPacketOuts,
-    uint Flows, uint Filters, ulong MapBytes);
+    ulong DroppedPacketIns, uint Flows, uint Filters, ulong MapBytes, uint Connections);
 
 /// <summary>Serializers made at build time: reflection would cost more than the whole command.</summary>
 [JsonSerializable(typeof(FilterLoadedJson))]

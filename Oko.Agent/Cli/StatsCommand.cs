@@ -32,7 +32,12 @@ internal static class StatsCommand
             terminal.WriteTable(["PACKETS", ">COUNT", "MEANING"], rows, string.Empty);
             terminal.Output.WriteLine(stats.Balanced ? "balanced: every packet is accounted for" : "not balanced: packets are under way");
             terminal.Output.WriteLine(
-                $"datapath {stats.DatapathId}, up {stats.UptimeSeconds:0} s, {stats.Flows} flows, {stats.Filters} filters with {stats.MapBytes} bytes of maps, {stats.CompletedChecksums} checksums completed");
+                $"datapath {stats.DatapathId}, up {stats.UptimeSeconds:0} s, {stats.Flows} flows, {stats.Filters} filters with {stats.MapBytes} bytes of maps, {stats.CompletedChecksums} checksums completed, {stats.Connections} connections");
+            if (stats.DroppedPacketIns + stats.DroppedPacketOuts > 0)
+            {
+                terminal.Output.WriteLine(
+                    $"not delivered: {stats.DroppedPacketIns} packet-ins that peers did not take, {stats.DroppedPacketOuts} packet-outs for which the queue was full");
+            }
         });
         root.Subcommands.Add(command);
     }
@@ -44,6 +49,7 @@ internal static class StatsCommand
             reply.Sent + reply.ToController + reply.Consumed + drops.Values.Aggregate(0UL, (sum, packets) => sum + packets);
         return new StatsJson(
             $"{reply.DatapathId:x16}", reply.UptimeSeconds, reply.Received, reply.Injected, reply.Cloned, reply.Sent, reply.ToController,
-            reply.Consumed, drops, isBalanced, reply.CompletedChecksums, reply.DroppedPacketOuts, reply.Flows, reply.Filters, reply.MapBytes);
+            reply.Consumed, drops, isBalanced, reply.CompletedChecksums, reply.DroppedPacketOuts,
+            reply.DroppedPacketIns, reply.Flows, reply.Filters, reply.MapBytes, reply.Connections);
     }
 }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Oko.Bpf.Elf;
 using Oko.Bpf.Loading;
 using Oko.Bpf.Verifier;
@@ -38,7 +37,4 @@ public static class FilterVerification
                 report.ToString(verbose: false)));
         }
     }
-
-    /// <summary>SHA-256 of an object as hex.</summary>
-    public static string Digest(ReadOnlySpan<byte> elf) => Convert.ToHexStringLower(SHA256.HashData(elf));
 }

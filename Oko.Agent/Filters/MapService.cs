@@ -74,6 +74,15 @@ public sealed class MapService(FilterStore store)
     /// <exception cref="OkoErrorException">FILTER_UNKNOWN, MAP_UNKNOWN.</exception>
     public IReadOnlyList<(byte[] Key, byte[] Value)> Dump(uint filterId, int mapIndex) => store.GetMap(filterId, mapIndex).Snapshot();
 
+    /// <summary>A map for reading on another thread, whatever becomes of its filter meanwhile; the caller disposes it.</summary>
+    /// <exception cref="OkoErrorException">FILTER_UNKNOWN, MAP_UNKNOWN.</exception>
+    public BpfMap Borrow(uint filterId, int mapIndex)
+    {
+        var map = store.GetMap(filterId, mapIndex);
+        map.AddReference();
+        return map;
+    }
+
     private static OkoErrorException Refuse(OkoErrorType type, uint filterId, BpfMap map, string text) =>
         new(type, filterId, $"filter {filterId}, map {map.Name}: {text}.");
 

@@ -123,6 +123,8 @@ internal static class ManagementMessages
             Flows = flows.FlowCount,
             Filters = (uint)parts.Filters.List().Count,
             MapBytes = (ulong)parts.Filters.MapBytes,
+            Connections = (uint)(parts.Controllers?.ConnectionCount ?? 0),
+            DroppedPacketIns = (ulong)(parts.Controllers?.DroppedPacketIns ?? 0),
         };
     }
 

@@ -23,8 +23,9 @@ internal sealed class ManagementService(SwitchParts parts) : V1.Management.Manag
     {
         var flags = (request.Replace ? FilterInstallFlags.Replace : 0) | (request.KeepMaps ? FilterInstallFlags.KeepMaps : 0) |
             (request.DryRun ? FilterInstallFlags.DryRun : 0);
+        var elf = request.Object.ToByteArray();
         var installing = await parts.Rules.RunAsync(() =>
-            parts.Filters.InstallAsync(request.FilterId, request.Object.ToByteArray(), request.Name, request.Entry, flags));
+            parts.Filters.InstallAsync(request.FilterId, elf, request.Name, request.Entry, flags));
         var result = await installing;
         return new LoadFilterReply
         {
@@ -56,11 +57,10 @@ internal sealed class ManagementService(SwitchParts parts) : V1.Management.Manag
     /// <inheritdoc/>
     public override async Task DumpMap(DumpMapRequest request, IServerStreamWriter<MapEntries> responseStream, ServerCallContext context)
     {
-        var (map, entries) = await parts.Rules.RunAsync(() =>
-        {
-            var index = parts.Filters.FindMap(request.FilterId, request.Map);
-            return (parts.Filters.GetMap(request.FilterId, index), _maps.Dump(request.FilterId, index));
-        });
+        // A large map takes a while to copy; the control thread has other things to do.
+        using var map = await parts.Rules.RunAsync(() =>
+            _maps.Borrow(request.FilterId, parts.Filters.FindMap(request.FilterId, request.Map)));
+        var entries = map.Snapshot();
         var perPart = Math.Clamp(BytesPerPart / (map.Spec.KeySize + map.Spec.ValueSize), 1, EntriesPerPart);
         foreach (var part in entries.Chunk((int)perPart))
         {

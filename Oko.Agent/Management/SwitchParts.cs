@@ -1,3 +1,4 @@
+using Oko.Agent.Controllers;
 using Oko.Agent.Filters;
 using Oko.Agent.Ports;
 using Oko.Agent.Rules;
@@ -21,6 +22,9 @@ public sealed record SwitchParts
 
     /// <summary>The ports.</summary>
     public required SwitchPorts Ports { get; init; }
+
+    /// <summary>The OpenFlow connections; null in a switch that has no such side.</summary>
+    public ControllerHub? Controllers { get; init; }
 
     /// <summary>When the switch started, on the datapath's clock.</summary>
     public required long StartedNanoseconds { get; init; }

@@ -5,11 +5,11 @@ namespace Oko.Agent.Observability;
 public static class EventIds
 {
     /// <summary>Start, stop and options.</summary>
-    public const int Starting = 1000, Ready = 1001, Stopping = 1002, StopFailed = 1003, NotificationFailed = 1004;
+    public const int Starting = 1000, Ready = 1001, Stopping = 1002, StopFailed = 1003;
 
     /// <summary>Ports.</summary>
     public const int PortOpened = 2000, PortRemoved = 2001, PortReopened = 2002, PortReopenFailed = 2003, PartialChecksums = 2004,
-        PortLinkChanged = 2005, LinkWatchFailed = 2006;
+        PortLinkChanged = 2005;
 
     /// <summary>Filters.</summary>
     public const int FilterInstalled = 5000, FilterReplaced = 5001, FilterRefused = 5002, FilterUnloaded = 5003, FilterWorkFailed = 5004;

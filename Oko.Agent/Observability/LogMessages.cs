@@ -34,9 +34,6 @@ internal static partial class LogMessages
     [LoggerMessage(EventIds.PortLinkChanged, LogLevel.Information, "Port {Number} ({Name}): link {State}")]
     public static partial void PortLinkChanged(ILogger logger, uint number, string name, string state);
 
-    [LoggerMessage(EventIds.LinkWatchFailed, LogLevel.Error, "Changes of interfaces are no longer followed")]
-    public static partial void LinkWatchFailed(ILogger logger, Exception exception);
-
     [LoggerMessage(EventIds.FilterInstalled, LogLevel.Information,
         "Filter {FilterId} ({Name}) loaded: {Instructions} instructions, at most {WorstCase} run per packet, {Maps} maps")]
     public static partial void FilterInstalled(ILogger logger, uint filterId, string name, int instructions, int worstCase, int maps);
