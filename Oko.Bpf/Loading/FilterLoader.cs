@@ -22,12 +22,7 @@ public static class FilterLoader
             Name = program.Name, Convention = program.Convention, Instructions = program.Instructions, Maps = spec.Maps, OkoHelpers = spec.OkoHelpers,
             SourceLines = program.SourceLines,
         });
-        return new VerifiedProgram
-        {
-            Name = verified.Name, Instructions = verified.Instructions, Convention = verified.Convention, Reachable = verified.Reachable,
-            WorstCaseInstructions = verified.WorstCaseInstructions, StackBytes = verified.StackBytes, MapAtCall = verified.MapAtCall, Maps = verified.Maps,
-            OkoHelpers = verified.OkoHelpers, FunctionStarts = verified.FunctionStarts, Sha256 = ImmutableArray.Create(SHA256.HashData(elf)),
-        };
+        return verified with { Sha256 = ImmutableArray.Create(SHA256.HashData(elf)) };
     }
 
     private static ProgramSpec Choose(ObjectSpec spec, string? entry)

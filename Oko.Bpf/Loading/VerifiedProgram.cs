@@ -5,7 +5,7 @@ namespace Oko.Bpf.Loading;
 
 /// <summary>A program that the verifier accepted, with the facts it proved. Both engines rely on them without checking
 /// again. Immutable by convention: nobody writes the arrays after construction.</summary>
-public sealed class VerifiedProgram
+public sealed record VerifiedProgram
 {
     /// <summary>Name of the program, for people.</summary>
     public required string Name { get; init; }
