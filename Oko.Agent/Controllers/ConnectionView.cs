@@ -8,7 +8,7 @@ namespace Oko.Agent.Controllers;
 /// </summary>
 /// <remarks>Clients that do not know an OXM reject the whole message that carries it, so the field is sent only to connections
 /// that showed they know it. What a connection does not see it does not touch: its deletes and modifies pass such entries by.
-/// Source: oko-extension.md, 1 "Awareness".</remarks>
+/// Source: Oko.OpenFlow/OkoExtension/README.md, 1 "Awareness".</remarks>
 /// <param name="Aware">The connection knows the extension: it sees the field and may get messages of ours.</param>
 /// <param name="HidesFilterEntries">Entries with a filter do not exist for this connection, neither to read nor to change.</param>
 /// <param name="StripsFilterField">Entries with a filter are shown without the field.</param>

@@ -10,7 +10,7 @@ using Oko.OpenFlow.Wire;
 namespace Oko.Agent.Controllers;
 
 /// <summary>Carries out the requests of the Oko extension. Control thread only.</summary>
-/// <remarks>Every connection may administer filters in this version. Source: oko-extension.md, 2 "Messages" and 3 "Multipart".</remarks>
+/// <remarks>Every connection may administer filters in this version. Source: Oko.OpenFlow/OkoExtension/README.md, 2 "Messages" and 3 "Multipart".</remarks>
 internal sealed class FilterRequestHandler(RuleManager rules, FilterStore filters)
 {
     private const uint WritableMap = 1, DumpableMap = 2;

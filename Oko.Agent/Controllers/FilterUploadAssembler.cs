@@ -5,7 +5,7 @@ using Oko.OpenFlow.OkoExtension;
 namespace Oko.Agent.Controllers;
 
 /// <summary>The parts of filter uploads of one connection, put together. Control thread only.</summary>
-/// <remarks>Memory grows with what has arrived, not with what was announced. Source: oko-extension.md, 2 "FILTER_UPLOAD".</remarks>
+/// <remarks>Memory grows with what has arrived, not with what was announced. Source: Oko.OpenFlow/OkoExtension/README.md, 2 "FILTER_UPLOAD".</remarks>
 public sealed class FilterUploadAssembler
 {
     /// <summary>Uploads that may be unfinished at once.</summary>

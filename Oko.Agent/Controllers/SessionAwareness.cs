@@ -7,7 +7,7 @@ using Oko.OpenFlow.Protocol;
 namespace Oko.Agent.Controllers;
 
 /// <summary>Which connections know the Oko extension: by the option of their address, else by what they send. Stateless.</summary>
-/// <remarks>Source: oko-extension.md, 1 "Awareness".</remarks>
+/// <remarks>Source: Oko.OpenFlow/OkoExtension/README.md, 1 "Awareness".</remarks>
 internal static class SessionAwareness
 {
     /// <summary>Offset of the match in FLOW_MOD and in OFPMP_FLOW and OFPMP_AGGREGATE requests.</summary>

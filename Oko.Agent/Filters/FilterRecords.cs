@@ -4,7 +4,7 @@ using Oko.Bpf.Maps;
 
 namespace Oko.Agent.Filters;
 
-/// <summary>How a filter is installed; the numbers are those of FILTER_UPLOAD. Source: <c>oko-extension.md</c>, section 2.</summary>
+/// <summary>How a filter is installed; the numbers are those of FILTER_UPLOAD. Source: Oko.OpenFlow/OkoExtension/README.md, section 2.</summary>
 [Flags]
 public enum FilterInstallFlags : ushort
 {

@@ -5,7 +5,7 @@ namespace Oko.Agent.Filters;
 
 /// <summary>Reads and changes maps for controllers and the command line. Control thread; programs may use the maps meanwhile.</summary>
 /// <remarks>A request is all or nothing: each entry is checked before the first is written, and what still fails then (a program
-/// filled the map meanwhile) undoes the entries before it. Source: <c>oko-extension.md</c>, section 2 "MAP_UPDATE,
+/// filled the map meanwhile) undoes the entries before it. Source: Oko.OpenFlow/OkoExtension/README.md, section 2 "MAP_UPDATE,
 /// MAP_DELETE".</remarks>
 public sealed class MapService(FilterStore store)
 {

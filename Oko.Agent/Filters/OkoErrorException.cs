@@ -4,7 +4,7 @@ namespace Oko.Agent.Filters;
 
 /// <summary>A request about filters or maps is refused. Controllers get the error of the Oko extension (<see cref="OkoError.ToException"/>
 /// cuts its text to what the wire allows), the command line its whole text.</summary>
-/// <remarks>Source: <c>oko-extension.md</c>, section 4 "Errors".</remarks>
+/// <remarks>Source: Oko.OpenFlow/OkoExtension/README.md, section 4 "Errors".</remarks>
 public sealed class OkoErrorException : Exception
 {
     /// <summary>Makes the exception.</summary>

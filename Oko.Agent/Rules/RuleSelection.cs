@@ -8,7 +8,7 @@ namespace Oko.Agent.Rules;
 /// The conditions under which a request means a rule, apart from its table and header match, which the
 /// <see cref="RuleTable"/> answers. A value of one request.
 /// </summary>
-/// <remarks>Source: OpenFlow 1.3.5, 6.4 "Flow Table Modification Messages"; <c>oko-extension.md</c>, 1.</remarks>
+/// <remarks>Source: OpenFlow 1.3.5, 6.4 "Flow Table Modification Messages"; Oko.OpenFlow/OkoExtension/README.md, 1.</remarks>
 /// <param name="View">What the asking connection sees.</param>
 /// <param name="FilterId">The filter that the match names, or null.</param>
 /// <param name="IsStrict">No filter in the request means: rules without one (else: with any and with none).</param>

@@ -1,7 +1,7 @@
 namespace Oko.OpenFlow.Channel;
 
 /// <summary>Times and bounds of an <see cref="OpenFlowChannel"/>. Immutable, any thread.</summary>
-/// <remarks>The defaults satisfy the controllers of notes/controllers.md: ONOS and Floodlight give up after 30 s of silence, a
+/// <remarks>The defaults satisfy the common controllers: ONOS and Floodlight give up after 30 s of silence, a
 /// controller that still closes its side of an old connection refuses a new one for about a second.</remarks>
 public sealed record ChannelSettings
 {

@@ -1,7 +1,7 @@
 namespace Oko.OpenFlow.Channel;
 
 /// <summary>How connections of an endpoint see flow entries that name a filter: the <c>?oko=</c> option of its address.</summary>
-/// <remarks>Source: oko-extension.md, 1 "Awareness".</remarks>
+/// <remarks>Source: Oko.OpenFlow/OkoExtension/README.md, 1 "Awareness".</remarks>
 public enum EndpointAwareness
 {
     /// <summary><c>auto</c>, the default: by what the peer sends; until then listeners strip and controllers hide.</summary>
