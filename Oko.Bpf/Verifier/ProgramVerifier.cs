@@ -64,6 +64,7 @@ public sealed partial class ProgramVerifier
     private readonly int[] _longest;
     private readonly int[] _mapAtCall;
     private int _lastId;
+    private int _pending;
     private int _stackBytes;
     private int _slot;
     private AbstractState _state = new();
@@ -95,6 +96,7 @@ public sealed partial class ProgramVerifier
         StructuralChecks.CheckInstructions(_program, _input.Maps.Length, RefuseAt);
         var order = StructuralChecks.TopologicalOrder(_program, RefuseAt);
         _states[0] = EntryState();
+        _pending = 1;
         _longest[0] = 1;
         var worst = 0;
         var reachable = new bool[_program.Length];
@@ -121,6 +123,7 @@ public sealed partial class ProgramVerifier
 
             Step(_program[slot]);
             _states[slot] = null;               // its work is done; large programs need the memory
+            _pending--;
         }
 
         return new VerifiedProgram
@@ -183,7 +186,19 @@ public sealed partial class ProgramVerifier
     /// <summary>Control goes on at a slot in a state.</summary>
     private void Flow(int target, AbstractState state)
     {
-        _states[target] = _states[target] is { } other ? AbstractState.Join(other, state, FreshId) : state.Copy();
+        if (_states[target] is { } other)
+        {
+            _states[target] = AbstractState.Join(other, state, FreshId);
+        }
+        else if (++_pending > _input.Limits.MaxPendingStates)
+        {
+            throw Refuse(VerifierVerdict.CannotProve, $"more than {_input.Limits.MaxPendingStates} jump targets wait to be visited", "let branches meet earlier");
+        }
+        else
+        {
+            _states[target] = state.Copy();
+        }
+
         _longest[target] = Math.Max(_longest[target], _longest[_slot] + 1);
     }
 

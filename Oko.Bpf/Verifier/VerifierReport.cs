@@ -52,4 +52,5 @@ public sealed class VerificationException(VerifierReport report) : Exception(rep
 /// <summary>Bounds of what is accepted.</summary>
 /// <param name="MaxInstructions">Slots of a program.</param>
 /// <param name="MaxWorstCase">Instructions per run in the worst case.</param>
-public sealed record VerifierLimits(int MaxInstructions = 65536, int MaxWorstCase = 65536);
+/// <param name="MaxPendingStates">Jump targets that wait to be visited at one time; each holds a state of some kilobytes.</param>
+public sealed record VerifierLimits(int MaxInstructions = 65536, int MaxWorstCase = 65536, int MaxPendingStates = 4096);

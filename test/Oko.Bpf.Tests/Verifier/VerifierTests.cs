@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Oko.Bpf.Isa;
 using Oko.Bpf.Loading;
 using Oko.Bpf.Maps;
 using Oko.Bpf.Text;
@@ -156,6 +157,36 @@ public sealed class VerifierTests
         var clock = System.Diagnostics.Stopwatch.StartNew();
         Accept("mov %r0, 0; jge %r2, 20, +1; exit; " + source + "mov %r0, 0; exit").WorstCaseInstructions.Should().Be(30004);
         clock.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(3));
+    }
+
+    [Test]
+    public void Verify_ManyPendingBranchesWithFullStack_IsRefusedBeforeItTakesMemory()
+    {
+        const int branches = 30_000;
+        var program = new List<Instruction>();
+        for (short offset = 8; offset <= 512; offset += 8)
+        {
+            program.Add(new(Opcode.StoreDoubleWord, 10, 2, (short)-offset, 0));
+        }
+
+        // Each branch leads to an instruction of its own behind all of them, so that every state has to be kept.
+        for (var index = 0; index < branches; index++)
+        {
+            program.Add(new(0x15, 2, 0, branches, index));
+        }
+
+        for (var index = 0; index <= branches; index++)
+        {
+            program.Add(new(Opcode.Mov64Immediate, 0, 0, 0, 0));
+        }
+
+        program.Add(new(Opcode.Exit, 0, 0, 0, 0));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        FluentActions.Invoking(() => ProgramVerifier.Verify(new VerifierInput
+        {
+            Name = "wide", Convention = EntryConvention.Oko, Instructions = [.. program], Maps = Maps,
+        })).Should().Throw<VerificationException>().Which.Report.Message.Should().Contain("wait");
+        TestContext.Out.WriteLine($"{(GC.GetAllocatedBytesForCurrentThread() - before) >> 20} MiB allocated");
     }
 
     private static void Refuse(string source, VerifierVerdict verdict, string reason, EntryConvention convention = EntryConvention.Oko)
