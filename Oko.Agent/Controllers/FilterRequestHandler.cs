@@ -136,7 +136,7 @@ internal sealed class FilterRequestHandler(RuleManager rules, FilterStore filter
         (ulong)filter.Matches,
         (ulong)filter.SampledRuns,
         (ulong)filter.SampledNanoseconds,
-        UpdatesRefused: 0);
+        filter.UpdatesRefused);
 
     private MapDumpReply Dump(MapDumpRequest request)
     {

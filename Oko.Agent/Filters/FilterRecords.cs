@@ -77,6 +77,9 @@ public sealed record FilterInfo
 
     /// <summary>Nanoseconds that the timed runs took.</summary>
     public required long SampledNanoseconds { get; init; }
+
+    /// <summary>Map updates refused since a map was full, by programs and controllers.</summary>
+    public required ulong UpdatesRefused { get; init; }
 }
 
 /// <summary>A map of a filter. Immutable copy.</summary>

@@ -45,5 +45,6 @@ internal sealed class InstalledFilter(FilterSlot slot, string name)
         Matches = Slot.Matches,
         SampledRuns = Slot.SampledRuns,
         SampledNanoseconds = Slot.SampledNanoseconds,
+        UpdatesRefused = Program.Maps.Aggregate(0UL, (sum, map) => sum + map.RefusedUpdates),
     };
 }

@@ -61,6 +61,9 @@ public abstract unsafe class BpfMap : IDisposable
     /// <summary>Entries now; an array always has all of its own.</summary>
     public abstract int Count { get; }
 
+    /// <summary>Updates refused since the map was full; the caller holds a reference. Always 0 for an array.</summary>
+    public ulong RefusedUpdates => Volatile.Read(ref Header->RefusedUpdates);
+
     /// <summary>The address programs know the map by (a <see cref="MapHeader"/>); 0 after the last reference is gone.</summary>
     public nint Handle => (nint)Header;
 

@@ -281,6 +281,7 @@ internal static unsafe partial class HashTable
 
         if (map->Count >= map->MaxEntries)
         {
+            map->RefusedUpdates++;
             return MapErrno.Full;
         }
 

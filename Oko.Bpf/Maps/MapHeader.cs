@@ -97,4 +97,7 @@ public unsafe struct MapHeader
 
     /// <summary>Epoch in which <see cref="SpareIndex"/> was replaced; 0 = never used.</summary>
     internal ulong SpareStamp;
+
+    /// <summary>Updates refused since the map was full (hash).</summary>
+    internal ulong RefusedUpdates;
 }

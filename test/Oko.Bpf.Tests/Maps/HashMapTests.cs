@@ -78,6 +78,7 @@ public sealed unsafe class HashMapTests
         }
 
         map.Update(Key(3, 4), new byte[8], MapUpdateFlags.Any).Should().Be(MapErrno.Full);
+        map.RefusedUpdates.Should().Be(1);
         map.Update(Key(2, 4), new byte[8], MapUpdateFlags.Any).Should().Be(0, "the key is there");
         map.Delete(Key(0, 4)).Should().Be(0);
         map.Update(Key(3, 4), new byte[8], MapUpdateFlags.Any).Should().Be(0);
