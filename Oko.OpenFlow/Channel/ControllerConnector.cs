@@ -53,8 +53,9 @@ internal sealed class ControllerConnector(
         }
         catch (Exception exception)
         {
-            // DotNetty reports a refused or timed-out connection by several exception types; none of them may end the loop.
-            ReportOnce(exception.Message);
+            // DotNetty wraps a refused or timed-out connection in several exception types; the innermost says what happened, and none
+            // of them may end the loop.
+            ReportOnce(exception.GetBaseException().Message);
         }
 
         return TimeSpan.Zero;
