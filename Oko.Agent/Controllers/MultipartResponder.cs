@@ -42,7 +42,7 @@ internal sealed class MultipartResponder(
         TableFeatures { Entries.IsEmpty: true } => _tables.Describe(session.View.Aware),
         TableFeatures => throw RefuseTableFeatures(session),
         QueueStatsRequest queue => AnswerQueues(queue),
-        GroupStatsRequest => new RawReply(MultipartType.Group, []),
+        GroupStatsRequest => new GroupStatsReply([]),
         MeterRequest meter => AnswerMeter(meter),
         OkoMultipart oko => filters.Answer(oko),
         ExperimenterMultipart other => throw OpenFlowErrorException.BadRequest(
@@ -55,7 +55,7 @@ internal sealed class MultipartResponder(
         MultipartType.Desc => new DescriptionReply(Manufacturer, Hardware, options.SoftwareVersion, SerialNumber, options.Description),
         MultipartType.Table => new TableStatsReply(rules.GetTableStats()),
         MultipartType.PortDesc => new PortDescriptionReply([.. OpenPorts().Select(PortRecords.Describe)]),
-        MultipartType.GroupDesc => new RawReply(type, []),
+        MultipartType.GroupDesc => new GroupDescriptionReply([]),
         MultipartType.GroupFeatures => new GroupFeaturesReply(0, 0, [0, 0, 0, 0], [0, 0, 0, 0]),
         MultipartType.MeterFeatures => new MeterFeaturesReply(0, 0, 0, 0, 0),
         _ => throw Unsupported(type),
@@ -95,8 +95,8 @@ internal sealed class MultipartResponder(
             : throw new OpenFlowErrorException(ErrorType.QueueOpFailed, (ushort)QueueOpFailedCode.BadQueue, $"queue {request.Queue.Value}: ports have no queues");
     }
 
-    private static RawReply AnswerMeter(MeterRequest request) => request.Meter == MeterId.All
-        ? new RawReply(request.Kind, [])
+    private static MultipartBody AnswerMeter(MeterRequest request) => request.Meter == MeterId.All
+        ? request.Kind == MultipartType.Meter ? new MeterStatsReply([]) : new MeterConfigurationReply([])
         : throw new OpenFlowErrorException(ErrorType.MeterModFailed, (ushort)MeterModFailedCode.UnknownMeter, $"meter {request.Meter.Value}: this switch has no meters");
 
     /// <summary>Sends the parts of a reply: the first at once, the rest as the peer takes them, off the control thread.</summary>

@@ -109,9 +109,9 @@ public static class MessageCodec
             case MessageType.FlowMod:
                 return ReadFlowMod(ref reader);
             case MessageType.GroupMod:
-                return ReadGroupMod(ref reader);
+                return GroupCodec.ReadMod(ref reader);
             case MessageType.MeterMod:
-                return new MeterMod((MeterModCommand)reader.U16(), reader.U16(), new MeterId(reader.U32()), reader.Rest().ToArray());
+                return MeterCodec.ReadMod(ref reader);
             case MessageType.PortMod:
                 return ReadPortMod(ref reader);
             case MessageType.TableMod:
@@ -223,13 +223,10 @@ public static class MessageCodec
                 WriteFlowMod(writer, flow);
                 break;
             case GroupMod group:
-                WriteGroupMod(writer, group);
+                GroupCodec.WriteMod(writer, group);
                 break;
             case MeterMod meter:
-                writer.U16((ushort)meter.Command);
-                writer.U16(meter.Flags);
-                writer.U32(meter.Meter.Value);
-                writer.Bytes(meter.Bands);
+                MeterCodec.WriteMod(writer, meter);
                 break;
             case PortMod port:
                 writer.U32(port.Port.Value);
@@ -398,51 +395,6 @@ public static class MessageCodec
         writer.Zeros(2);
         MatchCodec.Write(writer, flow.Match);
         InstructionCodec.WriteList(writer, flow.Instructions);
-    }
-
-    private static GroupMod ReadGroupMod(ref WireReader reader)
-    {
-        var command = (GroupModCommand)reader.U16();
-        var type = (GroupType)reader.U8();
-        reader.Skip(1);
-        var group = new GroupId(reader.U32());
-        var buckets = ImmutableArray.CreateBuilder<GroupBucket>();
-        while (reader.Remaining > 0)
-        {
-            int length = reader.U16();
-            if (length < 16 || (length & 7) != 0)
-            {
-                throw new OpenFlowErrorException(ErrorType.GroupModFailed, (ushort)GroupModFailedCode.BadBucket, $"bucket of {length} bytes");
-            }
-
-            var body = reader.Part(length - 2);
-            var weight = body.U16();
-            var port = new PortNumber(body.U32());
-            var watched = new GroupId(body.U32());
-            body.Skip(4);
-            buckets.Add(new GroupBucket(weight, port, watched, ActionCodec.ReadList(ref body, body.Remaining)));
-        }
-
-        return new GroupMod(command, type, group, buckets.ToImmutable());
-    }
-
-    private static void WriteGroupMod(WireWriter writer, GroupMod group)
-    {
-        writer.U16((ushort)group.Command);
-        writer.U8((byte)group.GroupType);
-        writer.Zeros(1);
-        writer.U32(group.Group.Value);
-        foreach (var bucket in group.Buckets)
-        {
-            var start = writer.Length;
-            writer.U16(0);
-            writer.U16(bucket.Weight);
-            writer.U32(bucket.WatchPort.Value);
-            writer.U32(bucket.WatchGroup.Value);
-            writer.Zeros(4);
-            ActionCodec.WriteList(writer, bucket.Actions);
-            writer.PatchU16(start, writer.Length - start);
-        }
     }
 
     private static PortMod ReadPortMod(ref WireReader reader)

@@ -178,39 +178,11 @@ public sealed record QueueStatsRequest(PortNumber Port, QueueId Queue) : Multipa
     public override MultipartType MultipartType => MultipartType.Queue;
 }
 
-/// <summary>OFPMP_GROUP request. Source: 7.3.5.9.</summary>
-public sealed record GroupStatsRequest(GroupId Group) : MultipartBody
-{
-    /// <inheritdoc/>
-    public override MultipartType MultipartType => MultipartType.Group;
-}
-
-/// <summary>OFPMP_METER or OFPMP_METER_CONFIG request. Source: 7.3.5.12 and 7.3.5.13.</summary>
-public sealed record MeterRequest(MultipartType Kind, MeterId Meter) : MultipartBody
-{
-    /// <inheritdoc/>
-    public override MultipartType MultipartType => Kind;
-}
-
-/// <summary>A reply whose entries are kept as they stand on the wire (queues, groups, meters, and what is unknown).</summary>
+/// <summary>A reply whose entries are kept as they stand on the wire (queues).</summary>
 public sealed record RawReply(MultipartType Kind, byte[] Data) : MultipartBody
 {
     /// <inheritdoc/>
     public override MultipartType MultipartType => Kind;
-}
-
-/// <summary>OFPMP_GROUP_FEATURES reply, per group type. Source: 7.3.5.11.</summary>
-public sealed record GroupFeaturesReply(uint Types, uint Capabilities, ImmutableArray<uint> MaxGroups, ImmutableArray<uint> Actions) : MultipartBody
-{
-    /// <inheritdoc/>
-    public override MultipartType MultipartType => MultipartType.GroupFeatures;
-}
-
-/// <summary>OFPMP_METER_FEATURES reply. Source: 7.3.5.14.</summary>
-public sealed record MeterFeaturesReply(uint MaxMeter, uint BandTypes, uint Capabilities, byte MaxBands, byte MaxColor) : MultipartBody
-{
-    /// <inheritdoc/>
-    public override MultipartType MultipartType => MultipartType.MeterFeatures;
 }
 
 /// <summary>A property of a table: instruction and action types, next tables or OXM headers, by its type.</summary>

@@ -59,10 +59,10 @@ internal static class MultipartCodec
                 body = new PortDescriptionReply(ReadEntries(ref reader, ReadPort));
                 break;
             case MultipartType.GroupFeatures:
-                body = new GroupFeaturesReply(reader.U32(), reader.U32(), ReadFour(ref reader), ReadFour(ref reader));
+                body = new GroupFeaturesReply(reader.U32(), (GroupCapabilities)reader.U32(), ReadFour(ref reader), ReadFour(ref reader));
                 break;
             case MultipartType.MeterFeatures:
-                body = new MeterFeaturesReply(reader.U32(), reader.U32(), reader.U32(), reader.U8(), reader.U8());
+                body = new MeterFeaturesReply(reader.U32(), reader.U32(), (MeterFlags)reader.U32(), reader.U8(), reader.U8());
                 reader.Skip(2);
                 break;
             case MultipartType.TableFeatures:
@@ -71,7 +71,19 @@ internal static class MultipartCodec
             case MultipartType.Experimenter:
                 body = OkoMultipartCodec.ReadReply(ref reader);
                 break;
-            case MultipartType.Queue or MultipartType.Group or MultipartType.GroupDesc or MultipartType.Meter or MultipartType.MeterConfig:
+            case MultipartType.Group:
+                body = new GroupStatsReply(ReadEntries(ref reader, GroupCodec.ReadStats));
+                break;
+            case MultipartType.GroupDesc:
+                body = new GroupDescriptionReply(ReadEntries(ref reader, GroupCodec.ReadDescription));
+                break;
+            case MultipartType.Meter:
+                body = new MeterStatsReply(ReadEntries(ref reader, MeterCodec.ReadStats));
+                break;
+            case MultipartType.MeterConfig:
+                body = new MeterConfigurationReply(ReadEntries(ref reader, MeterCodec.ReadConfiguration));
+                break;
+            case MultipartType.Queue:
                 body = new RawReply(type, reader.Rest().ToArray());
                 break;
             default:
@@ -302,9 +314,37 @@ internal static class MultipartCodec
             case MeterRequest meter:
                 WritePadded(writer, meter.Meter.Value);
                 break;
+            case GroupStatsReply groups:
+                foreach (var group in groups.Entries)
+                {
+                    GroupCodec.WriteStats(writer, group);
+                }
+
+                break;
+            case GroupDescriptionReply groups:
+                foreach (var group in groups.Groups)
+                {
+                    GroupCodec.WriteDescription(writer, group);
+                }
+
+                break;
+            case MeterStatsReply meters:
+                foreach (var meter in meters.Entries)
+                {
+                    MeterCodec.WriteStats(writer, meter);
+                }
+
+                break;
+            case MeterConfigurationReply meters:
+                foreach (var meter in meters.Meters)
+                {
+                    MeterCodec.WriteConfiguration(writer, meter);
+                }
+
+                break;
             case GroupFeaturesReply features:
                 writer.U32(features.Types);
-                writer.U32(features.Capabilities);
+                writer.U32((uint)features.Capabilities);
                 foreach (var value in features.MaxGroups.Concat(features.Actions))
                 {
                     writer.U32(value);
@@ -314,7 +354,7 @@ internal static class MultipartCodec
             case MeterFeaturesReply features:
                 writer.U32(features.MaxMeter);
                 writer.U32(features.BandTypes);
-                writer.U32(features.Capabilities);
+                writer.U32((uint)features.Capabilities);
                 writer.U8(features.MaxBands);
                 writer.U8(features.MaxColor);
                 writer.Zeros(2);

@@ -23,6 +23,10 @@ public static class MultipartSplitter
             TableStatsReply tables => Parts(tables.Entries, 24, part => new TableStatsReply(part)),
             PortStatsReply ports => Parts(ports.Entries, 112, part => new PortStatsReply(part)),
             PortDescriptionReply ports => Parts(ports.Ports, 64, part => new PortDescriptionReply(part)),
+            GroupStatsReply groups => Parts(groups.Entries, GroupCodec.WriteStats, part => new GroupStatsReply(part)),
+            GroupDescriptionReply groups => Parts(groups.Groups, GroupCodec.WriteDescription, part => new GroupDescriptionReply(part)),
+            MeterStatsReply meters => Parts(meters.Entries, MeterCodec.WriteStats, part => new MeterStatsReply(part)),
+            MeterConfigurationReply meters => Parts(meters.Meters, MeterCodec.WriteConfiguration, part => new MeterConfigurationReply(part)),
             TableFeatures tables => Parts(tables.Entries, TableFeaturesCodec.WriteEntry, part => new TableFeatures(part)),
             FilterDescriptionReply filters => Parts(
                 filters.Entries, filter => OkoMultipartCodec.FilterFixedBytes + (OkoMultipartCodec.MapBytes * filter.Maps.Length), part => new FilterDescriptionReply(part)),

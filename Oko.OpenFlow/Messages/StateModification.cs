@@ -52,23 +52,6 @@ public sealed record FlowMod : OpenFlowMessage
     public ImmutableArray<Instruction> Instructions { get; init; } = [];
 }
 
-/// <summary>A bucket of a group. Source: OpenFlow 1.3.5, 7.3.4.2.</summary>
-public sealed record GroupBucket(ushort Weight, PortNumber WatchPort, GroupId WatchGroup, ImmutableArray<OfAction> Actions);
-
-/// <summary>OFPT_GROUP_MOD. Source: OpenFlow 1.3.5, 7.3.4.2.</summary>
-public sealed record GroupMod(GroupModCommand Command, GroupType GroupType, GroupId Group, ImmutableArray<GroupBucket> Buckets) : OpenFlowMessage
-{
-    /// <inheritdoc/>
-    public override MessageType Type => MessageType.GroupMod;
-}
-
-/// <summary>OFPT_METER_MOD; bands are kept as they stand on the wire. Source: OpenFlow 1.3.5, 7.3.4.4.</summary>
-public sealed record MeterMod(MeterModCommand Command, ushort Flags, MeterId Meter, byte[] Bands) : OpenFlowMessage
-{
-    /// <inheritdoc/>
-    public override MessageType Type => MessageType.MeterMod;
-}
-
 /// <summary>OFPT_PORT_MOD. Source: OpenFlow 1.3.5, 7.3.4.3.</summary>
 /// <param name="Port">Which.</param>
 /// <param name="HardwareAddress">Its Ethernet address, as a check; right-aligned.</param>

@@ -149,10 +149,10 @@ public class HandshakeTests
     [Test]
     public async Task GroupsMetersQueues_OnASwitchWithout_AreAnsweredTruthfully()
     {
-        await _controller.AskAsync<RawReply>(new MultipartRequest(new GroupStatsRequest(GroupId.All)));
-        await _controller.AskAsync<RawReply>(new MultipartRequest(new EmptyRequest(MultipartType.GroupDesc)));
-        await _controller.AskAsync<RawReply>(new MultipartRequest(new MeterRequest(MultipartType.Meter, MeterId.All)));
-        await _controller.AskAsync<RawReply>(new MultipartRequest(new MeterRequest(MultipartType.MeterConfig, MeterId.All)));
+        await _controller.AskAsync<GroupStatsReply>(new MultipartRequest(new GroupStatsRequest(GroupId.All)));
+        await _controller.AskAsync<GroupDescriptionReply>(new MultipartRequest(new EmptyRequest(MultipartType.GroupDesc)));
+        await _controller.AskAsync<MeterStatsReply>(new MultipartRequest(new MeterRequest(MultipartType.Meter, MeterId.All)));
+        await _controller.AskAsync<MeterConfigurationReply>(new MultipartRequest(new MeterRequest(MultipartType.MeterConfig, MeterId.All)));
         await _controller.AskAsync<RawReply>(new MultipartRequest(new QueueStatsRequest(PortNumber.Any, QueueId.All)));
         (await _controller.AskAsync<MeterFeaturesReply>(new MultipartRequest(new EmptyRequest(MultipartType.MeterFeatures)))).MaxMeter.Should().Be(0);
         (await _controller.AskAsync<GroupFeaturesReply>(new MultipartRequest(new EmptyRequest(MultipartType.GroupFeatures)))).MaxGroups.Should().Equal(0, 0, 0, 0);

@@ -35,13 +35,13 @@ internal static partial class ExpectedMessages
             new TableStatsReply([new(new TableId(0), 2, 100, 90), new(new TableId(1), 0, 0, 0)]));
         yield return ("port-stats", new PortStatsRequest(PortNumber.Any), new PortStatsReply([PortStatistics()]));
         yield return ("queue", new QueueStatsRequest(PortNumber.Any, QueueId.All), new RawReply(MultipartType.Queue, []));
-        yield return ("group", new GroupStatsRequest(GroupId.All), new RawReply(MultipartType.Group, []));
-        yield return ("group-desc", new EmptyRequest(MultipartType.GroupDesc), new RawReply(MultipartType.GroupDesc, []));
+        yield return ("group", new GroupStatsRequest(GroupId.All), new GroupStatsReply([]));
+        yield return ("group-desc", new EmptyRequest(MultipartType.GroupDesc), new GroupDescriptionReply([]));
         yield return ("group-features", new EmptyRequest(MultipartType.GroupFeatures),
-            new GroupFeaturesReply(15, 2, [10, 20, 30, 40], [0x6D801, 0x6D801, 0x6D801, 0x6D801]));
-        yield return ("meter", new MeterRequest(MultipartType.Meter, MeterId.All), new RawReply(MultipartType.Meter, []));
-        yield return ("meter-config", new MeterRequest(MultipartType.MeterConfig, MeterId.All), new RawReply(MultipartType.MeterConfig, []));
-        yield return ("meter-features", new EmptyRequest(MultipartType.MeterFeatures), new MeterFeaturesReply(0, 2, 0xF, 1, 0));
+            new GroupFeaturesReply(15, GroupCapabilities.SelectLiveness, [10, 20, 30, 40], [0x6D801, 0x6D801, 0x6D801, 0x6D801]));
+        yield return ("meter", new MeterRequest(MultipartType.Meter, MeterId.All), new MeterStatsReply([]));
+        yield return ("meter-config", new MeterRequest(MultipartType.MeterConfig, MeterId.All), new MeterConfigurationReply([]));
+        yield return ("meter-features", new EmptyRequest(MultipartType.MeterFeatures), new MeterFeaturesReply(0, 2, MeterFlags.Kbps | MeterFlags.Pktps | MeterFlags.Burst | MeterFlags.Stats, 1, 0));
         yield return ("table-features", new TableFeatures([]), new TableFeatures([Features()]));
         yield return ("port-desc", new EmptyRequest(MultipartType.PortDesc), new PortDescriptionReply(
         [

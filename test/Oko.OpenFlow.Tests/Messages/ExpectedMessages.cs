@@ -44,7 +44,7 @@ internal static partial class ExpectedMessages
             new GroupBucket(0, new PortNumber(1), GroupId.Any, [new OutputAction(new PortNumber(1), 0)]),
             new GroupBucket(0, new PortNumber(2), GroupId.Any, [new PopVlanAction(), new OutputAction(new PortNumber(2), 0)]),
         ]) { Xid = 13 });
-        yield return ("meter-mod", new MeterMod(MeterModCommand.Add, 1, new MeterId(5), Convert.FromHexString("00010010000003e80000006400000000")) { Xid = 14 });
+        yield return ("meter-mod", new MeterMod(MeterModCommand.Add, MeterFlags.Kbps, new MeterId(5), [new DropBand(1000, 100)]) { Xid = 14 });
         yield return ("port-mod", new PortMod(
             new PortNumber(2), 0x001122334455, PortConfig.PortDown, PortConfig.PortDown | PortConfig.NoFwd | PortConfig.NoPacketIn, PortFeatures.Speed10GbFd) { Xid = 15 });
         yield return ("table-mod", new TableMod(TableId.All, 3) { Xid = 16 });
