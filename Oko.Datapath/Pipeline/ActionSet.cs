@@ -11,15 +11,15 @@ internal sealed class ActionSet
     private readonly UInt128[] _values = new UInt128[(int)FlowField.Ipv6ExtHdr + 1];
     private ulong _fields;
     private bool _pop, _hasOutput;
-    private DatapathAction _push, _output;
-    private bool _hasPush;
+    private DatapathAction _push, _output, _group;
+    private bool _hasPush, _hasGroup;
 
-    internal bool IsEmpty => _fields == 0 && !_pop && !_hasPush && !_hasOutput;
+    internal bool IsEmpty => _fields == 0 && !_pop && !_hasPush && !_hasOutput && !_hasGroup;
 
     internal void Clear()
     {
         _fields = 0;
-        _pop = _hasPush = _hasOutput = false;
+        _pop = _hasPush = _hasOutput = _hasGroup = false;
     }
 
     internal void Write(in DatapathAction action)
@@ -41,10 +41,14 @@ internal sealed class ActionSet
                 _output = action;
                 _hasOutput = true;
                 break;
+            case ActionKind.Group:
+                _group = action;
+                _hasGroup = true;
+                break;
         }
     }
 
-    /// <summary>Executes in the order of the specification: pop, push, set, output.</summary>
+    /// <summary>Executes in the order of the specification: pop, push, set, group, or else output.</summary>
     internal void Execute(PacketPipeline pipeline, ref PacketView packet, ref FlowKey key)
     {
         if (_pop)
@@ -63,7 +67,11 @@ internal sealed class ActionSet
             pipeline.Apply(DatapathAction.SetField((FlowField)field, _values[field]), ref packet, ref key);
         }
 
-        if (_hasOutput)
+        if (_hasGroup)
+        {
+            pipeline.Apply(_group, ref packet, ref key);
+        }
+        else if (_hasOutput)
         {
             pipeline.Apply(_output, ref packet, ref key);
         }

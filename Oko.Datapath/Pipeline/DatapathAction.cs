@@ -1,3 +1,4 @@
+using Oko.Datapath.Groups;
 using Oko.Datapath.Packet;
 
 namespace Oko.Datapath.Pipeline;
@@ -16,6 +17,9 @@ public enum ActionKind : byte
 
     /// <summary>Remove the outermost VLAN tag.</summary>
     PopVlan,
+
+    /// <summary>Process by a group.</summary>
+    Group,
 }
 
 /// <summary>One action as the worker executes it. Immutable.</summary>
@@ -25,14 +29,18 @@ public enum ActionKind : byte
 /// <param name="Field">SetField: which.</param>
 /// <param name="Value">SetField: the value, right-aligned, host order.</param>
 /// <param name="EtherType">PushVlan: TPID of the tag.</param>
+/// <param name="Group">Group: which.</param>
 public readonly record struct DatapathAction(
-    ActionKind Kind, uint Port = 0, ushort MaxLength = 0, FlowField Field = 0, UInt128 Value = default, ushort EtherType = 0)
+    ActionKind Kind, uint Port = 0, ushort MaxLength = 0, FlowField Field = 0, UInt128 Value = default, ushort EtherType = 0, Group? Group = null)
 {
     /// <summary>Sends to a port.</summary>
     public static DatapathAction Output(uint port, ushort maxLength = 0xFFFF) => new(ActionKind.Output, Port: port, MaxLength: maxLength);
 
     /// <summary>Writes a header field.</summary>
     public static DatapathAction SetField(FlowField field, UInt128 value) => new(ActionKind.SetField, Field: field, Value: value);
+
+    /// <summary>Processes the packet, or a copy of it, by a group.</summary>
+    public static DatapathAction ToGroup(Group group) => new(ActionKind.Group, Group: group);
 
     /// <summary>Pushes a VLAN tag.</summary>
     public static DatapathAction PushVlan(ushort etherType) => new(ActionKind.PushVlan, EtherType: etherType);

@@ -41,6 +41,12 @@ public enum DropReason : byte
 
     /// <summary>A flood, and no port but the ingress port is up and may send.</summary>
     NoFloodPort,
+
+    /// <summary>A select or fast failover group has no live bucket.</summary>
+    NoLiveBucket,
+
+    /// <summary>A meter's drop band.</summary>
+    Metered,
 }
 
 /// <summary>The reasons in words.</summary>
@@ -69,6 +75,8 @@ public static class DropReasons
         DropReason.Malformed => "the packet is shorter than an Ethernet header",
         DropReason.NoHeadroom => "there was no room in front of the packet for another tag",
         DropReason.NoFloodPort => "a flood found no other port that is up and may send",
+        DropReason.NoLiveBucket => "no bucket of the select or fast failover group was live",
+        DropReason.Metered => "a meter's drop band",
         _ => throw new ArgumentOutOfRangeException(nameof(reason)),
     };
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Oko.Datapath.Meters;
 
 namespace Oko.Datapath.Pipeline;
 
@@ -8,6 +9,9 @@ public sealed record InstructionSet
 {
     /// <summary>No instruction: the packet is dropped unless the action set says otherwise.</summary>
     public static InstructionSet Empty { get; } = new();
+
+    /// <summary>Meter that the packet passes before anything else, or null.</summary>
+    public Meter? Meter { get; init; }
 
     /// <summary>Actions to apply at once.</summary>
     public ImmutableArray<DatapathAction> Apply { get; init; } = [];
@@ -29,6 +33,6 @@ public sealed record InstructionSet
 
     /// <summary>The port, if one output to a real port is all there is to do; else 0.</summary>
     internal uint OnlyOutput =>
-        Apply is [{ Kind: ActionKind.Output, Port: < ReservedPort.InPort } output] && Write.IsEmpty && !ClearActions && MetadataMask == 0 && GotoTable < 0
+        Apply is [{ Kind: ActionKind.Output, Port: < ReservedPort.InPort } output] && Write.IsEmpty && Meter is null && !ClearActions && MetadataMask == 0 && GotoTable < 0
             ? output.Port : 0;
 }

@@ -111,6 +111,12 @@ internal sealed unsafe partial class PacketPipeline
             return;
         }
 
+        if (ControllerMeter?.Measure(packet.Length, _now) is not null)
+        {
+            _drops[(int)DropReason.Metered]++;
+            return;
+        }
+
         var kind = _entry is { IsTableMiss: true } ? PacketInKind.NoMatch : PacketInKind.Action;
         if (_packetIns.TryWrite(packet, Math.Min(packet.Length, maxLength), kind, _table, _entry?.Cookie ?? NoCookie))
         {
@@ -188,6 +194,12 @@ internal sealed unsafe partial class PacketPipeline
         }
 
         _cloned += _outputs - 1;
+        EndFrame(ref packet);
+    }
+
+    /// <summary>The frame goes to the pending output, or back to the free ones.</summary>
+    private void EndFrame(ref PacketView packet)
+    {
         if (_pending is { } queue)
         {
             _pending = null;

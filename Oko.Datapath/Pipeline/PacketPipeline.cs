@@ -32,6 +32,7 @@ namespace Oko.Datapath.Pipeline;
 internal sealed unsafe partial class PacketPipeline
 {
     private const int EthernetBytes = 14;
+    private const ushort EtherTypeIpv4 = 0x0800, EtherTypeIpv6 = 0x86DD;
     private const uint VlanPresent = 0x1000;
     private const int MaxTableCopies = 8;
 
@@ -145,11 +146,7 @@ internal sealed unsafe partial class PacketPipeline
 
         _injecting = true;
         FlowKeyExtractor.Extract(ref packet, out var key);
-        foreach (ref readonly var action in actions.AsSpan())
-        {
-            Apply(action, ref packet, ref key);
-        }
-
+        ApplyAll(actions, ref packet, ref key);
         _injecting = false;
         Finish(ref packet);
         var copies = _tableCopyCount;
@@ -194,6 +191,12 @@ internal sealed unsafe partial class PacketPipeline
         if (action.Kind == ActionKind.Output)
         {
             Output(action, ref packet, ref key);
+            return;
+        }
+
+        if (action.Kind == ActionKind.Group)
+        {
+            ExecuteGroup(action.Group!, ref packet, ref key);
             return;
         }
 
@@ -307,11 +310,16 @@ internal sealed unsafe partial class PacketPipeline
             }
 
             var instructions = entry.Instructions;
-            foreach (ref readonly var action in instructions.Apply.AsSpan())
+            if (instructions.Meter is { } meter)
             {
-                Apply(action, ref packet, ref key);
+                Measure(meter, ref packet, ref key);
+                if (_hasFailed)
+                {
+                    break;
+                }
             }
 
+            ApplyAll(instructions.Apply, ref packet, ref key);
             if (instructions.ClearActions)
             {
                 _actionSet.Clear();

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using Oko.Datapath.AfXdp;
+using Oko.Datapath.Meters;
 using Oko.Datapath.Pipeline;
 using Oko.Datapath.Ports;
 using Oko.Datapath.Tables;
@@ -70,6 +71,13 @@ public sealed class Datapath : IDisposable
 
     /// <summary>Bytes the worker thread allocated while forwarding, as of its last idle moment; 0 is the promise.</summary>
     public long WorkerAllocatedBytes => _worker.AllocatedBytes;
+
+    /// <summary>The meter that all packets to the controllers pass (OFPM_CONTROLLER), or null.</summary>
+    public Meter? ControllerMeter
+    {
+        get => _pipeline.ControllerMeter;
+        set => _pipeline.ControllerMeter = value;
+    }
 
     /// <summary>Starts forwarding.</summary>
     public void Start() => _worker.Start();
