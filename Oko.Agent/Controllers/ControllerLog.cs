@@ -6,11 +6,11 @@ internal static partial class ControllerLog
     [LoggerMessage(EventId = 4000, Level = LogLevel.Error, Message = "A request of {Peer} failed by a fault of the switch; the connection is closed")]
     public static partial void RequestFailed(ILogger logger, string peer, Exception exception);
 
-    [LoggerMessage(EventId = 4001, Level = LogLevel.Debug, Message = "{Peer}: refused with {Type} code {Code}: {Detail}")]
-    public static partial void Refused(ILogger logger, string peer, string type, ushort code, string detail);
+    [LoggerMessage(EventId = 4001, Level = LogLevel.Debug, Message = "{Peer}: refused with {Error}: {Detail}. To do: {Remedy}")]
+    public static partial void Refused(ILogger logger, string peer, string error, string detail, string remedy);
 
-    [LoggerMessage(EventId = 4002, Level = LogLevel.Warning, Message = "{Peer} reports an error: {Type} code {Code}")]
-    public static partial void ErrorReceived(ILogger logger, string peer, string type, ushort code);
+    [LoggerMessage(EventId = 4002, Level = LogLevel.Warning, Message = "{Peer} reports {Error} about our message with xid {Xid}")]
+    public static partial void ErrorReceived(ILogger logger, string peer, string error, uint xid);
 
     [LoggerMessage(EventId = 4003, Level = LogLevel.Warning, Message = "No controller: the switch learns addresses (standalone) until one is there")]
     public static partial void StandaloneEntered(ILogger logger);

@@ -22,16 +22,8 @@ internal sealed class MultipartResponder(
     /// <summary>Answers a request.</summary>
     /// <returns>A task that ends when the last part has been handed to the connection.</returns>
     /// <exception cref="OpenFlowErrorException">It is refused.</exception>
-    public Task Answer(ControllerSession session, MultipartRequest request)
-    {
-        if (request.More)
-        {
-            throw OpenFlowErrorException.BadRequest(
-                BadRequestCode.MultipartBufferOverflow, $"a request of type {request.Body.MultipartType} in parts: requests must fit one message");
-        }
-
-        return Send(session, MultipartSplitter.Split(CreateReply(session, request.Body), request.Xid));
-    }
+    public Task Answer(ControllerSession session, MultipartRequest request) =>
+        Send(session, MultipartSplitter.Split(CreateReply(session, request.Body), request.Xid));
 
     private MultipartBody CreateReply(ControllerSession session, MultipartBody request) => request switch
     {

@@ -111,7 +111,7 @@ internal sealed class RequestHandler(
                 session.Send(DescribeQueues(queues));
                 break;
             case ErrorMessage error:
-                ControllerLog.ErrorReceived(log, session.Connection.Peer, error.ErrorType.ToString(), error.Code);
+                ControllerLog.ErrorReceived(log, session.Connection.Peer, ErrorCatalogue.Describe(error.ErrorType, error.Code, error.Experimenter), error.Xid);
                 break;
             case ExperimenterMessage experimenter:
                 throw OpenFlowErrorException.BadRequest(BadRequestCode.BadExperimenter, $"experimenter 0x{experimenter.Experimenter:x8} is unknown");
@@ -128,7 +128,9 @@ internal sealed class RequestHandler(
 
     private void Refuse(ControllerSession session, SessionRequest request, OpenFlowErrorException error)
     {
-        ControllerLog.Refused(log, session.Connection.Peer, error.Type.ToString(), error.Code, error.Message);
+        ControllerLog.Refused(
+            log, session.Connection.Peer, ErrorCatalogue.Describe(error.Type, error.Code, error.Experimenter), error.Message,
+            ErrorCatalogue.Find(error.Type, error.Code)?.Remedy ?? "as the error says");
         session.Send(request.ReplyWith(error));
     }
 

@@ -7,7 +7,7 @@ namespace Oko.Agent.Controllers;
 /// <summary>One message from a peer: what it says, or what is wrong with it. Immutable; made on the channel's thread.</summary>
 /// <param name="Message">The message, null when it is malformed.</param>
 /// <param name="Error">What is wrong with it, else null.</param>
-/// <param name="Raw">Its bytes, for error replies.</param>
+/// <param name="Raw">Its bytes, for error replies; of a request in parts the first part, then the rest.</param>
 internal readonly record struct SessionRequest(OpenFlowMessage? Message, OpenFlowErrorException? Error, ReadOnlyMemory<byte> Raw)
 {
     // What objects cost beside the bytes, roughly: a small message is several objects.
@@ -25,7 +25,8 @@ internal readonly record struct SessionRequest(OpenFlowMessage? Message, OpenFlo
     public ErrorMessage ReplyWith(OpenFlowErrorException error)
     {
         const int FixedBytes = 12;
-        var data = error.ExperimenterData ?? Raw.Span[..Math.Min(Raw.Length, ushort.MaxValue - FixedBytes)].ToArray();
+        int firstPart = System.Buffers.Binary.BinaryPrimitives.ReadUInt16BigEndian(Raw.Span[2..]);
+        var data = error.ExperimenterData ?? Raw.Span[..Math.Min(firstPart, ushort.MaxValue - FixedBytes)].ToArray();
         return new ErrorMessage(error.Type, error.Code, data, error.Experimenter) { Xid = Xid };
     }
 }

@@ -3,6 +3,7 @@ using Grpc.Core.Interceptors;
 using Oko.Agent.Filters;
 using Oko.Agent.Observability;
 using Oko.OpenFlow.OkoExtension;
+using Oko.OpenFlow.Protocol;
 using Oko.OpenFlow.Wire;
 
 namespace Oko.Agent.Management;
@@ -59,7 +60,7 @@ internal sealed class ManagementErrors(ILogger<ManagementErrors> log) : Intercep
             case OkoErrorException refusal:
                 return Make(CodeOf(refusal.Error.Type), refusal.Message);
             case OpenFlowErrorException refusal:
-                return Make(StatusCode.InvalidArgument, refusal.Message);
+                return Make(StatusCode.InvalidArgument, $"{refusal.Message} [{ErrorCatalogue.Describe(refusal.Type, refusal.Code, refusal.Experimenter)}]");
             case FormatException fault:
                 return Make(StatusCode.InvalidArgument, fault.Message);
             case OperationCanceledException:

@@ -16,7 +16,8 @@ public interface IConnectionHandler
     /// <summary>A well-formed message has arrived.</summary>
     /// <param name="connection">Where.</param>
     /// <param name="message">The message.</param>
-    /// <param name="raw">Its bytes with the header; the memory is the receiver's to keep.</param>
+    /// <param name="raw">Its bytes with the header; of a request in parts the first part, then the bodies of the others. The memory is
+    /// the receiver's to keep.</param>
     void OnMessage(OpenFlowConnection connection, OpenFlowMessage message, ReadOnlyMemory<byte> raw);
 
     /// <summary>A malformed message has arrived: the receiver answers with the error.</summary>

@@ -6,6 +6,7 @@ using DotNetty.Codecs;
 using DotNetty.Transport.Channels;
 using Microsoft.Extensions.Logging;
 using Oko.OpenFlow.Messages;
+using Oko.OpenFlow.Protocol;
 using Oko.OpenFlow.Wire;
 
 namespace Oko.OpenFlow.Channel;
@@ -26,6 +27,7 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
     private const string PeerClosed = "the peer closed the connection";
 
     private readonly TaskCompletionSource<TimeSpan> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly MultipartAssembler _multiparts = new();
     private OpenFlowConnection? _connection;
     private string? _failure;
     private bool _isAgreed;
@@ -167,18 +169,25 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
         }
 
         _hasPeerAgreed = true;
+        var raw = frame;
         OpenFlowMessage message;
         try
         {
-            message = MessageCodec.Decode(frame);
+            if (_multiparts.Accept(frame) is not { } whole)
+            {
+                return;
+            }
+
+            raw = whole;
+            message = ReferenceEquals(whole, frame) ? MessageCodec.Decode(frame) : MessageCodec.DecodeAssembled(whole);
         }
         catch (OpenFlowErrorException error)
         {
-            consumer.OnInvalid(_connection!, error, frame);
+            consumer.OnInvalid(_connection!, error, raw);
             return;
         }
 
-        consumer.OnMessage(_connection!, message, frame);
+        consumer.OnMessage(_connection!, message, raw);
     }
 
     private bool IsVersionWelcome(byte[] frame) => frame[0] == HelloExchange.Version || !_hasPeerAgreed;
@@ -231,11 +240,8 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
     private void ScheduleSilenceCheck(IChannel channel, TimeSpan delay) =>
         channel.EventLoop.Schedule(() => CheckSilence(channel), delay + TimeSpan.FromMilliseconds(1));
 
-    private static string DescribeEarlyError(byte[] frame)
-    {
-        var (type, code) = frame.Length >= 12
-            ? (BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(8)), BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(10)))
-            : ((ushort)0, (ushort)0);
-        return string.Create(CultureInfo.InvariantCulture, $"the peer refuses the HELLO: error type {type} code {code}");
-    }
+    private static string DescribeEarlyError(byte[] frame) => frame.Length < 12
+        ? "the peer refuses the HELLO with an error without type and code"
+        : "the peer refuses the HELLO: " + ErrorCatalogue.Describe(
+            (ErrorType)BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(8)), BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(10)));
 }

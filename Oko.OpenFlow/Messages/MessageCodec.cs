@@ -39,6 +39,16 @@ public static class MessageCodec
         return ReadBody(version, type, ref reader) with { Xid = xid };
     }
 
+    /// <summary>Reads a multipart request that came in parts, as <see cref="MultipartAssembler"/> puts it together.</summary>
+    /// <exception cref="OpenFlowErrorException">What is wrong with it, as the error reply to send.</exception>
+    internal static OpenFlowMessage DecodeAssembled(ReadOnlySpan<byte> request)
+    {
+        var reader = new WireReader(request);
+        reader.Skip(4);
+        var xid = reader.U32();
+        return MultipartCodec.ReadRequest(ref reader) with { Xid = xid, More = false };
+    }
+
     /// <summary>Writes a message. It must fit 65,535 bytes: see <see cref="MultipartSplitter"/> for long replies.</summary>
     /// <exception cref="OverflowException">It does not fit.</exception>
     public static byte[] Encode(OpenFlowMessage message)

@@ -143,8 +143,14 @@ public class HandshakeTests
     }
 
     [Test]
-    public async Task Multipart_RequestInParts_IsRefused() => await _controller.RefusedAsync(
-        new MultipartRequest(new EmptyRequest(MultipartType.Desc), More: true), ErrorType.BadRequest, BadRequestCode.MultipartBufferOverflow);
+    public async Task Multipart_RequestInParts_IsAnsweredOnceItIsWhole()
+    {
+        var xid = await _controller.SendAsync(new MultipartRequest(new EmptyRequest(MultipartType.Desc), More: true));
+        await _controller.BarrierAsync();
+        _controller.PeekReceived().Should().BeEmpty();
+        await _controller.SendAsync(new MultipartRequest(new EmptyRequest(MultipartType.Desc)) { Xid = xid });
+        (await _controller.ExpectAsync<MultipartReply>()).Xid.Should().Be(xid);
+    }
 
     [Test]
     public async Task GroupsMetersQueues_OnASwitchWithout_AreAnsweredTruthfully()
