@@ -10,8 +10,8 @@ using Oko.OpenFlow.Wire;
 namespace Oko.Agent.Controllers;
 
 /// <summary>Answers multipart requests. Control thread only; long replies are encoded and sent on a pool thread.</summary>
-/// <remarks>This switch has no groups, meters and queues: requests about all of them get empty replies, requests about one the
-/// error that it does not exist. Source: OpenFlow 1.3.5, 7.3.5 "Multipart Messages".</remarks>
+/// <remarks>This switch has no queues: requests about all of them get empty replies, requests about one the error that it does
+/// not exist. Source: OpenFlow 1.3.5, 7.3.5 "Multipart Messages".</remarks>
 internal sealed class MultipartResponder(
     ControllerOptions options, RuleManager rules, SwitchPorts ports, PortRecords portRecords, FilterRequestHandler filters)
 {
@@ -34,8 +34,9 @@ internal sealed class MultipartResponder(
         TableFeatures { Entries.IsEmpty: true } => _tables.Describe(session.View.Aware),
         TableFeatures => throw RefuseTableFeatures(session),
         QueueStatsRequest queue => AnswerQueues(queue),
-        GroupStatsRequest => new GroupStatsReply([]),
-        MeterRequest meter => AnswerMeter(meter),
+        GroupStatsRequest group => new GroupStatsReply(rules.GetGroupStats(group.Group)),
+        MeterRequest { Kind: MultipartType.Meter } meter => new MeterStatsReply(rules.GetMeterStats(meter.Meter)),
+        MeterRequest meter => new MeterConfigurationReply(rules.GetMeters(meter.Meter)),
         OkoMultipart oko => filters.Answer(oko),
         ExperimenterMultipart other => throw OpenFlowErrorException.BadRequest(
             BadRequestCode.BadExperimenter, $"experimenter 0x{other.Experimenter:x8} is unknown"),
@@ -47,9 +48,9 @@ internal sealed class MultipartResponder(
         MultipartType.Desc => new DescriptionReply(Manufacturer, Hardware, options.SoftwareVersion, SerialNumber, options.Description),
         MultipartType.Table => new TableStatsReply(rules.GetTableStats()),
         MultipartType.PortDesc => new PortDescriptionReply([.. OpenPorts().Select(PortRecords.Describe)]),
-        MultipartType.GroupDesc => new GroupDescriptionReply([]),
-        MultipartType.GroupFeatures => new GroupFeaturesReply(0, 0, [0, 0, 0, 0], [0, 0, 0, 0]),
-        MultipartType.MeterFeatures => new MeterFeaturesReply(0, 0, 0, 0, 0),
+        MultipartType.GroupDesc => new GroupDescriptionReply(rules.GetGroups()),
+        MultipartType.GroupFeatures => TableFeatureCatalogue.GroupFeatures,
+        MultipartType.MeterFeatures => TableFeatureCatalogue.MeterFeatures,
         _ => throw Unsupported(type),
     };
 
@@ -86,10 +87,6 @@ internal sealed class MultipartResponder(
             ? new RawReply(MultipartType.Queue, [])
             : throw new OpenFlowErrorException(ErrorType.QueueOpFailed, (ushort)QueueOpFailedCode.BadQueue, $"queue {request.Queue.Value}: ports have no queues");
     }
-
-    private static MultipartBody AnswerMeter(MeterRequest request) => request.Meter == MeterId.All
-        ? request.Kind == MultipartType.Meter ? new MeterStatsReply([]) : new MeterConfigurationReply([])
-        : throw new OpenFlowErrorException(ErrorType.MeterModFailed, (ushort)MeterModFailedCode.UnknownMeter, $"meter {request.Meter.Value}: this switch has no meters");
 
     /// <summary>Sends the parts of a reply: the first at once, the rest as the peer takes them, off the control thread.</summary>
     private Task Send(ControllerSession session, IEnumerable<MultipartReply> parts)

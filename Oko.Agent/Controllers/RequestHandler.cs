@@ -99,10 +99,10 @@ internal sealed class RequestHandler(
                 portMods.Apply(mod);
                 break;
             case GroupMod mod:
-                CheckGroupMod(mod);
+                rules.ApplyGroupMod(mod);
                 break;
             case MeterMod mod:
-                CheckMeterMod(mod);
+                rules.ApplyMeterMod(mod);
                 break;
             case TableMod mod:
                 CheckTableMod(mod);
@@ -139,7 +139,7 @@ internal sealed class RequestHandler(
         BufferCount: 0,
         (byte)rules.TableCount,
         AuxiliaryId: 0,
-        Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats) { Xid = xid };
+        Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats | Capabilities.GroupStats) { Xid = xid };
 
     /// <summary>Fragments go through the tables like other packets; the other ways to treat them do not exist here.</summary>
     private static void Configure(ControllerSession session, SetConfig config)
@@ -150,37 +150,6 @@ internal sealed class RequestHandler(
         }
 
         session.MissSendLength = config.MissSendLength;
-    }
-
-    /// <summary>There is room for no group, so there is none: deleting finds nothing, which is no error.</summary>
-    private static void CheckGroupMod(GroupMod mod)
-    {
-        var code = mod.Command switch
-        {
-            GroupModCommand.Delete => (GroupModFailedCode?)null,
-            GroupModCommand.Add => GroupModFailedCode.OutOfGroups,
-            GroupModCommand.Modify => GroupModFailedCode.UnknownGroup,
-            _ => GroupModFailedCode.BadCommand,
-        };
-        if (code is { } failure)
-        {
-            throw new OpenFlowErrorException(ErrorType.GroupModFailed, (ushort)failure, $"group-mod {mod.Command}: this switch has no groups");
-        }
-    }
-
-    private static void CheckMeterMod(MeterMod mod)
-    {
-        var code = mod.Command switch
-        {
-            MeterModCommand.Delete => (MeterModFailedCode?)null,
-            MeterModCommand.Add => MeterModFailedCode.OutOfMeters,
-            MeterModCommand.Modify => MeterModFailedCode.UnknownMeter,
-            _ => MeterModFailedCode.BadCommand,
-        };
-        if (code is { } failure)
-        {
-            throw new OpenFlowErrorException(ErrorType.MeterModFailed, (ushort)failure, $"meter-mod {mod.Command}: this switch has no meters");
-        }
     }
 
     /// <summary>The bits of earlier versions are deprecated and mean nothing (OpenFlow 1.3.5, 7.3.3).</summary>

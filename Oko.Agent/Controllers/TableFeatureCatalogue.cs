@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using Oko.Agent.Rules.Groups;
+using Oko.Agent.Rules.Meters;
 using Oko.Datapath.Packet;
 using Oko.OpenFlow.Match;
 using Oko.OpenFlow.Messages;
@@ -17,13 +19,30 @@ internal sealed class TableFeatureCatalogue
     private const uint HasMask = 1 << 8;
 
     private static readonly ImmutableArray<uint> Actions =
-        [(uint)ActionType.Output, (uint)ActionType.PushVlan, (uint)ActionType.PopVlan, (uint)ActionType.SetField];
+        [(uint)ActionType.Output, (uint)ActionType.Group, (uint)ActionType.PushVlan, (uint)ActionType.PopVlan, (uint)ActionType.SetField];
 
     private static readonly ImmutableArray<OxmField> Fields =
         [.. OxmCatalogue.Basics.Where(field => FieldPlace.IsSupported((FlowField)field.Number))];
 
     private static readonly ImmutableArray<uint> SetFields =
         [.. Fields.Where(field => field != OxmCatalogue.InPort && field != OxmCatalogue.InPhyPort && field != OxmCatalogue.Metadata).Select(field => field.Header)];
+
+    /// <summary>What groups can do.</summary>
+    public static GroupFeaturesReply GroupFeatures { get; } = new(
+        Types: 0xF,
+        GroupCapabilities.SelectWeight | GroupCapabilities.SelectLiveness | GroupCapabilities.Chaining | GroupCapabilities.ChainingChecks,
+        [GroupTable.MaxGroups, GroupTable.MaxGroups, GroupTable.MaxGroups, GroupTable.MaxGroups],
+        [ActionBits, ActionBits, ActionBits, ActionBits]);
+
+    /// <summary>What meters can do.</summary>
+    public static MeterFeaturesReply MeterFeatures { get; } = new(
+        MeterTable.MaxMeters,
+        (1 << (int)MeterBandType.Drop) | (1 << (int)MeterBandType.DscpRemark),
+        MeterFlags.Kbps | MeterFlags.Pktps | MeterFlags.Burst | MeterFlags.Stats,
+        MeterTranslator.MaxBands,
+        MaxColor: 0);
+
+    private static uint ActionBits => Actions.Aggregate(0u, (bits, action) => bits | (1u << (int)action));
 
     private readonly int _tableCount;
     private readonly uint _maxEntries;
@@ -44,7 +63,7 @@ internal sealed class TableFeatureCatalogue
     private TableFeaturesEntry Describe(int table, bool isAware)
     {
         ImmutableArray<uint> instructions =
-            [(uint)InstructionType.WriteMetadata, (uint)InstructionType.WriteActions, (uint)InstructionType.ApplyActions, (uint)InstructionType.ClearActions];
+            [(uint)InstructionType.Meter, (uint)InstructionType.WriteMetadata, (uint)InstructionType.WriteActions, (uint)InstructionType.ApplyActions, (uint)InstructionType.ClearActions];
         if (table < _tableCount - 1)
         {
             instructions = instructions.Insert(0, (uint)InstructionType.GotoTable);

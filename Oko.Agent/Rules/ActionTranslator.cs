@@ -8,7 +8,8 @@ using Oko.OpenFlow.Wire;
 
 namespace Oko.Agent.Rules;
 
-/// <summary>Turns action lists into what the worker executes, with the errors of the standard. Stateless; any thread.</summary>
+/// <summary>Turns action lists into what the worker executes, with the errors of the standard. Stateless; control
+/// thread, since actions name groups.</summary>
 /// <remarks>Source: OpenFlow 1.3.5, 7.2.5 "Action Structures" and 7.4.4 (error codes of OFPET_BAD_ACTION).</remarks>
 internal static class ActionTranslator
 {
@@ -22,8 +23,9 @@ internal static class ActionTranslator
     /// <summary>Translates a list.</summary>
     /// <param name="actions">The list, in order.</param>
     /// <param name="isPacketOut">Output to OFPP_TABLE is allowed there, and there only.</param>
+    /// <param name="targets">What actions name.</param>
     /// <exception cref="OpenFlowErrorException">BadAction with the code that fits.</exception>
-    public static ImmutableArray<DatapathAction> Translate(ImmutableArray<OfAction> actions, bool isPacketOut)
+    public static ImmutableArray<DatapathAction> Translate(ImmutableArray<OfAction> actions, bool isPacketOut, ActionTargets targets)
     {
         if (actions.IsEmpty)
         {
@@ -39,13 +41,13 @@ internal static class ActionTranslator
         var translated = ImmutableArray.CreateBuilder<DatapathAction>(actions.Length);
         foreach (var action in actions)
         {
-            translated.Add(Translate(action, isPacketOut));
+            translated.Add(Translate(action, isPacketOut, targets));
         }
 
         return translated.MoveToImmutable();
     }
 
-    private static DatapathAction Translate(OfAction action, bool isPacketOut)
+    private static DatapathAction Translate(OfAction action, bool isPacketOut, ActionTargets targets)
     {
         switch (action)
         {
@@ -65,7 +67,8 @@ internal static class ActionTranslator
             case PopVlanAction:
                 return DatapathAction.PopVlan();
             case GroupAction group:
-                throw OpenFlowErrorException.BadAction(BadActionCode.BadOutGroup, $"group {group.Group.Value} does not exist");
+                return DatapathAction.ToGroup(targets.FindGroup(group.Group.Value)
+                    ?? throw OpenFlowErrorException.BadAction(BadActionCode.BadOutGroup, $"group {group.Group.Value} does not exist; add it first"));
             case SetQueueAction queue:
                 throw OpenFlowErrorException.BadAction(BadActionCode.BadQueue, $"queue {queue.Queue.Value} does not exist; ports have no queues");
             case ExperimenterAction experimenter:

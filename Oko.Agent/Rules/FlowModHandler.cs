@@ -26,6 +26,7 @@ internal sealed class FlowModHandler
     private readonly int _maxRulesPerTable;
     private readonly Func<long> _clock;
     private readonly Func<uint, FilterSlot?> _findFilter;
+    private readonly ActionTargets _targets;
     private readonly Action<Rule, FlowRemovedReason> _removed;
 
     // One request at a time: the lists are kept from one to the next.
@@ -37,18 +38,21 @@ internal sealed class FlowModHandler
     /// <param name="maxRulesPerTable">Bound of each table; an ADD over it is refused with TABLE_FULL.</param>
     /// <param name="clock">Nanoseconds of the datapath's clock.</param>
     /// <param name="findFilter">The loaded filter of an id, or null.</param>
+    /// <param name="targets">What actions and instructions name.</param>
     /// <param name="removed">Is told of each rule that was removed (not replaced).</param>
     public FlowModHandler(
         RuleStore rules,
         int maxRulesPerTable,
         Func<long> clock,
         Func<uint, FilterSlot?> findFilter,
+        ActionTargets targets,
         Action<Rule, FlowRemovedReason> removed)
     {
         _rules = rules;
         _maxRulesPerTable = maxRulesPerTable;
         _clock = clock;
         _findFilter = findFilter;
+        _targets = targets;
         _removed = removed;
     }
 
@@ -108,7 +112,7 @@ internal sealed class FlowModHandler
     {
         var pattern = MatchTranslator.Translate(mod.Match);
         var filter = mod.Match.FilterId is { } id ? _findFilter(id) ?? throw RuleErrors.FilterUnknown(id) : null;
-        var instructions = InstructionTranslator.Translate(mod.Instructions, mod.Table.Value, _rules.TableCount);
+        var instructions = InstructionTranslator.Translate(mod.Instructions, mod.Table.Value, _rules.TableCount, _targets);
         ActionConsistency.Check(instructions, MatchFacts.Of(mod.Match));
         var table = _rules[mod.Table.Value];
         if (mod.Flags.HasFlag(FlowModFlags.CheckOverlap))
@@ -139,7 +143,7 @@ internal sealed class FlowModHandler
             Cookie = mod.Cookie.Value,
             CreatedNanoseconds = now,
         };
-        rule = new Rule(entry, mod.Match);
+        rule = new Rule(entry, mod.Match) { Instructions = mod.Instructions };
         TakeOver(rule, mod, now);
         _rules.Install(rule);
     }
@@ -152,7 +156,7 @@ internal sealed class FlowModHandler
     /// </summary>
     private void Replace(Rule rule, FlowMod mod, InstructionSet instructions)
     {
-        rule.Entry.SetInstructions(instructions);
+        _rules.SetInstructions(rule, mod.Instructions, instructions);
         rule.Entry.Cookie = mod.Cookie.Value;
         if (mod.Flags.HasFlag(FlowModFlags.ResetCounts))
         {
@@ -166,7 +170,6 @@ internal sealed class FlowModHandler
     private static void TakeOver(Rule rule, FlowMod mod, long now)
     {
         rule.Match = mod.Match;
-        rule.Instructions = mod.Instructions;
         rule.Cookie = mod.Cookie;
         rule.Flags = mod.Flags;
         rule.IdleTimeoutSeconds = mod.IdleTimeoutSeconds;
@@ -192,7 +195,7 @@ internal sealed class FlowModHandler
     {
         // Neither port nor group restrict a modify ("ignored", 7.3.4.1), whatever controllers put there.
         Select(mod, view, mod.Table.Value, PortNumber.Any, GroupId.Any);
-        var instructions = InstructionTranslator.Translate(mod.Instructions, mod.Table.Value, _rules.TableCount);
+        var instructions = InstructionTranslator.Translate(mod.Instructions, mod.Table.Value, _rules.TableCount, _targets);
         _checkedFacts.Clear();
         foreach (var rule in _selected)
         {
@@ -206,8 +209,7 @@ internal sealed class FlowModHandler
 
         foreach (var rule in _selected)
         {
-            rule.Entry.SetInstructions(instructions);
-            rule.Instructions = mod.Instructions;
+            _rules.SetInstructions(rule, mod.Instructions, instructions);
             if (mod.Flags.HasFlag(FlowModFlags.ResetCounts))
             {
                 rule.Entry.ResetCounters();

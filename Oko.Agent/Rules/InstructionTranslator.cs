@@ -7,7 +7,7 @@ using Oko.OpenFlow.Wire;
 namespace Oko.Agent.Rules;
 
 /// <summary>Turns the instructions of a flow-mod into what the worker executes, with the errors of the standard.
-/// Stateless; any thread.</summary>
+/// Stateless; control thread, since instructions name meters and groups.</summary>
 /// <remarks>Instructions are executed in the standard's order, whatever theirs in the message (OpenFlow 1.3.5, 5.9
 /// "Instructions"). Whether actions fit the match is asked of <see cref="ActionConsistency"/>.</remarks>
 internal static class InstructionTranslator
@@ -16,8 +16,9 @@ internal static class InstructionTranslator
     /// <param name="instructions">As in the message.</param>
     /// <param name="tableId">Table of the entry.</param>
     /// <param name="tableCount">Number of tables of the switch.</param>
+    /// <param name="targets">What instructions and actions name.</param>
     /// <exception cref="OpenFlowErrorException">BadInstruction or BadAction with the code that fits.</exception>
-    public static InstructionSet Translate(ImmutableArray<Instruction> instructions, byte tableId, int tableCount)
+    public static InstructionSet Translate(ImmutableArray<Instruction> instructions, byte tableId, int tableCount, ActionTargets targets)
     {
         if (instructions.IsEmpty)
         {
@@ -39,13 +40,13 @@ internal static class InstructionTranslator
             }
 
             seen |= 1u << kind;
-            set = Add(set, instruction, tableId, tableCount);
+            set = Add(set, instruction, tableId, tableCount, targets);
         }
 
         return set;
     }
 
-    private static InstructionSet Add(InstructionSet set, Instruction instruction, byte tableId, int tableCount)
+    private static InstructionSet Add(InstructionSet set, Instruction instruction, byte tableId, int tableCount, ActionTargets targets)
     {
         switch (instruction)
         {
@@ -61,19 +62,24 @@ internal static class InstructionTranslator
             case WriteMetadataInstruction metadata:
                 return set with { MetadataValue = metadata.Metadata & metadata.Mask, MetadataMask = metadata.Mask };
             case ApplyActionsInstruction apply:
-                return set with { Apply = ActionTranslator.Translate(apply.Actions, isPacketOut: false) };
+                return set with { Apply = ActionTranslator.Translate(apply.Actions, isPacketOut: false, targets) };
             case WriteActionsInstruction write:
-                return set with { Write = ActionTranslator.Translate(write.Actions, isPacketOut: false) };
+                return set with { Write = ActionTranslator.Translate(write.Actions, isPacketOut: false, targets) };
+            case MeterInstruction meter:
+                return set with { Meter = targets.FindMeter(meter.Meter.Value) ?? throw UnknownMeter(meter.Meter) };
             case ClearActionsInstruction:
                 return set with { ClearActions = true };
             case ExperimenterInstruction experimenter:
                 throw OpenFlowErrorException.BadInstruction(
                     BadInstructionCode.BadExperimenter, $"experimenter 0x{experimenter.Experimenter:x8} has no instructions here");
             default:
-                throw OpenFlowErrorException.BadInstruction(
-                    BadInstructionCode.UnsupInst, $"{instruction.GetType().Name} is not supported: this switch has no meters");
+                throw OpenFlowErrorException.BadInstruction(BadInstructionCode.UnsupInst, $"{instruction.GetType().Name} is not supported");
         }
     }
+
+    /// <summary>The code that Open vSwitch sends and test suites expect; the standard names none.</summary>
+    private static OpenFlowErrorException UnknownMeter(MeterId meter) =>
+        new(ErrorType.MeterModFailed, (ushort)MeterModFailedCode.InvalidMeter, $"meter {meter.Value} does not exist; add it first");
 
     private static int KindOf(Instruction instruction) => instruction switch
     {

@@ -8,7 +8,7 @@ namespace Oko.Agent.Rules;
 /// earlier flow-mods of its connection left.</summary>
 /// <remarks>Source: OpenFlow 1.3.5, 7.3.7 "Packet-Out Message". Whether set-field actions fit the packet is not checked: one whose
 /// header is missing does nothing.</remarks>
-internal sealed class PacketOutHandler(Oko.Datapath.Workers.Datapath datapath)
+internal sealed class PacketOutHandler(Oko.Datapath.Workers.Datapath datapath, ActionTargets targets)
 {
     /// <summary>Packets lost since the worker's queue was full.</summary>
     public long Dropped { get; private set; }
@@ -39,7 +39,7 @@ internal sealed class PacketOutHandler(Oko.Datapath.Workers.Datapath datapath)
                 BadRequestCode.BadLen, $"packet-out of {message.Data.Length} bytes: the largest frame is {datapath.Umem.MaxPacketSize}");
         }
 
-        var actions = ActionTranslator.Translate(message.Actions, isPacketOut: true);
+        var actions = ActionTranslator.Translate(message.Actions, isPacketOut: true, targets);
         if (!datapath.TryInject(message.Data, inPort.Value, actions))
         {
             Dropped++;

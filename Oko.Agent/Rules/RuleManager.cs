@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using Oko.Agent.Controllers;
+using Oko.Agent.Rules.Groups;
+using Oko.Agent.Rules.Meters;
 using Oko.Datapath.Pipeline;
 using Oko.OpenFlow.Match;
 using Oko.OpenFlow.Messages;
@@ -22,6 +24,8 @@ public sealed class RuleManager : IDisposable
     private readonly ControlThread _control;
     private readonly RuleStore _rules;
     private readonly FlowModHandler _flowMods;
+    private readonly GroupTable _groups;
+    private readonly MeterTable _meters;
     private readonly FlowStatistics _statistics;
     private readonly PacketOutHandler _packetOuts;
 
@@ -36,9 +40,12 @@ public sealed class RuleManager : IDisposable
         _options = options;
         _control = new ControlThread("oko-control", log);
         _rules = new RuleStore(datapath);
-        _flowMods = new FlowModHandler(_rules, options.MaxRulesPerTable, options.Clock, id => FindFilter(id), OnRemoved);
+        var targets = new ActionTargets(id => _groups!.Find(id), id => _meters!.Find(id));
+        _groups = new GroupTable(_rules, targets, options.Clock, OnRemoved);
+        _meters = new MeterTable(_rules, datapath, options.Clock, OnRemoved);
+        _flowMods = new FlowModHandler(_rules, options.MaxRulesPerTable, options.Clock, id => FindFilter(id), targets, OnRemoved);
         _statistics = new FlowStatistics(_rules, datapath, options.Clock);
-        _packetOuts = new PacketOutHandler(datapath);
+        _packetOuts = new PacketOutHandler(datapath, targets);
         _control.AddPeriodic(options.ExpiryInterval, ExpireRules);
     }
 
@@ -87,6 +94,22 @@ public sealed class RuleManager : IDisposable
         _flowMods.Apply(mod, view);
     }
 
+    /// <summary>Carries out a group-mod, whole or not at all.</summary>
+    /// <exception cref="OpenFlowErrorException">It is refused and nothing has changed.</exception>
+    public void ApplyGroupMod(GroupMod mod)
+    {
+        _control.VerifyAccess();
+        _groups.Apply(mod);
+    }
+
+    /// <summary>Carries out a meter-mod, whole or not at all.</summary>
+    /// <exception cref="OpenFlowErrorException">It is refused and nothing has changed.</exception>
+    public void ApplyMeterMod(MeterMod mod)
+    {
+        _control.VerifyAccess();
+        _meters.Apply(mod);
+    }
+
     /// <summary>Checks a packet-out and queues it for the worker.</summary>
     /// <exception cref="OpenFlowErrorException">It is refused.</exception>
     public void SendPacketOut(PacketOut message)
@@ -116,6 +139,36 @@ public sealed class RuleManager : IDisposable
     {
         _control.VerifyAccess();
         return _statistics.Aggregate(request, view);
+    }
+
+    /// <summary>Statistics of a group, or of all; none for a group that is not there.</summary>
+    public ImmutableArray<GroupStatsEntry> GetGroupStats(GroupId group)
+    {
+        _control.VerifyAccess();
+        return _groups.Statistics(group);
+    }
+
+    /// <summary>All groups, as they were configured.</summary>
+    public ImmutableArray<GroupDescription> GetGroups()
+    {
+        _control.VerifyAccess();
+        return _groups.Describe();
+    }
+
+    /// <summary>Statistics of a meter, or of all.</summary>
+    /// <exception cref="OpenFlowErrorException">MeterModFailed/UnknownMeter.</exception>
+    public ImmutableArray<MeterStatsEntry> GetMeterStats(MeterId meter)
+    {
+        _control.VerifyAccess();
+        return _meters.Statistics(meter);
+    }
+
+    /// <summary>A meter, or all, as they were configured.</summary>
+    /// <exception cref="OpenFlowErrorException">MeterModFailed/UnknownMeter.</exception>
+    public ImmutableArray<MeterConfiguration> GetMeters(MeterId meter)
+    {
+        _control.VerifyAccess();
+        return _meters.Describe(meter);
     }
 
     /// <summary>Statistics of all tables.</summary>

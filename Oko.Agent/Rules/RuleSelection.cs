@@ -31,7 +31,7 @@ internal readonly record struct RuleSelection(
         && (rule.FilterId == FilterId || (FilterId is null && !IsStrict))
         && ((rule.Cookie.Value ^ Cookie) & CookieMask) == 0
         && (OutPort == PortNumber.Any || HasOutput(rule.Entry.Instructions, OutPort.Value))
-        && (OutGroup == GroupId.Any || OutGroup == GroupId.All);
+        && (OutGroup == GroupId.Any || OutGroup == GroupId.All || HasGroup(rule.Entry.Instructions, OutGroup.Value));
 
     /// <summary>Takes the rules that the request does not mean out of a list.</summary>
     public void Narrow(List<Rule> rules)
@@ -39,6 +39,8 @@ internal readonly record struct RuleSelection(
         var selection = this;
         rules.RemoveAll(rule => !selection.Includes(rule));
     }
+
+    private static bool HasGroup(InstructionSet instructions, uint id) => instructions.Groups.Any(group => group.Id == id);
 
     private static bool HasOutput(InstructionSet instructions, uint port)
     {

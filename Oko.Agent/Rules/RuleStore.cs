@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using Oko.Datapath.Workers;
+using Oko.Datapath.Pipeline;
+using Oko.OpenFlow.Instructions;
 
 namespace Oko.Agent.Rules;
 
@@ -27,6 +29,12 @@ internal sealed class RuleStore
     /// <summary>Number of tables; ids run from 0.</summary>
     public int TableCount => _tables.Length;
 
+    /// <summary>Which rules send packets to a group.</summary>
+    public UserIndex<Rule> UsersOfGroup { get; } = new();
+
+    /// <summary>Which rules send packets through a meter.</summary>
+    public UserIndex<Rule> UsersOfMeter { get; } = new();
+
     /// <summary>The rules of a table, for reading.</summary>
     public RuleTable this[int table] => _tables[table];
 
@@ -40,6 +48,7 @@ internal sealed class RuleStore
             _filterReferences[filter] = ReferencesTo(filter) + 1;
         }
 
+        NoteTargets(rule);
         _datapath.AddEntry(rule.Entry);
         _expiry.Watch(rule);
     }
@@ -62,8 +71,21 @@ internal sealed class RuleStore
             }
         }
 
+        ForgetTargets(rule);
         _datapath.RemoveEntry(rule.Entry);
         _expiry.Forget(rule);
+    }
+
+    /// <summary>Gives an installed rule other instructions.</summary>
+    /// <param name="rule">The rule.</param>
+    /// <param name="instructions">As the controller sent them.</param>
+    /// <param name="translated">As the worker executes them.</param>
+    public void SetInstructions(Rule rule, ImmutableArray<Instruction> instructions, InstructionSet translated)
+    {
+        ForgetTargets(rule);
+        rule.Instructions = instructions;
+        rule.Entry.SetInstructions(translated);
+        NoteTargets(rule);
     }
 
     /// <summary>Watches a rule whose timeouts changed.</summary>
@@ -89,5 +111,33 @@ internal sealed class RuleStore
         }
 
         return rules;
+    }
+
+    private void NoteTargets(Rule rule)
+    {
+        var instructions = rule.Entry.Instructions;
+        if (instructions.Meter is { } meter)
+        {
+            UsersOfMeter.Add(meter.Id, rule);
+        }
+
+        foreach (var group in instructions.Groups)
+        {
+            UsersOfGroup.Add(group.Id, rule);
+        }
+    }
+
+    private void ForgetTargets(Rule rule)
+    {
+        var instructions = rule.Entry.Instructions;
+        if (instructions.Meter is { } meter)
+        {
+            UsersOfMeter.Remove(meter.Id, rule);
+        }
+
+        foreach (var group in instructions.Groups)
+        {
+            UsersOfGroup.Remove(group.Id, rule);
+        }
     }
 }

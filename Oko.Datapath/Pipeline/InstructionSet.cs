@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Oko.Datapath.Groups;
 using Oko.Datapath.Meters;
 
 namespace Oko.Datapath.Pipeline;
@@ -31,8 +32,24 @@ public sealed record InstructionSet
     /// <summary>Next table, or -1.</summary>
     public int GotoTable { get; init; } = -1;
 
+    /// <summary>The groups that its actions name; one named twice is there twice.</summary>
+    public IEnumerable<Group> Groups => NamesGroup(Apply) || NamesGroup(Write) ? Apply.Concat(Write).Select(action => action.Group).OfType<Group>() : [];
+
     /// <summary>The port, if one output to a real port is all there is to do; else 0.</summary>
     internal uint OnlyOutput =>
         Apply is [{ Kind: ActionKind.Output, Port: < ReservedPort.InPort } output] && Write.IsEmpty && Meter is null && !ClearActions && MetadataMask == 0 && GotoTable < 0
             ? output.Port : 0;
+
+    private static bool NamesGroup(ImmutableArray<DatapathAction> actions)
+    {
+        foreach (ref readonly var action in actions.AsSpan())
+        {
+            if (action.Kind == ActionKind.Group)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 }

@@ -74,6 +74,9 @@ public readonly record struct MeterId(uint Value)
     /// <summary>OFPM_MAX.</summary>
     public static readonly MeterId Max = new(0xFFFF0000);
 
+    /// <summary>OFPM_CONTROLLER: the virtual meter of packets to the controllers.</summary>
+    public static readonly MeterId Controller = new(0xFFFFFFFE);
+
     /// <summary>OFPM_ALL.</summary>
     public static readonly MeterId All = new(0xFFFFFFFF);
 }

@@ -33,7 +33,7 @@ public class HandshakeTests
         features.BufferCount.Should().Be(0);
         features.TableCount.Should().Be(64);
         features.AuxiliaryId.Should().Be(0);
-        features.Capabilities.Should().Be(Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats);
+        features.Capabilities.Should().Be(Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats | Capabilities.GroupStats);
     }
 
     [Test]
@@ -153,23 +153,22 @@ public class HandshakeTests
     }
 
     [Test]
-    public async Task GroupsMetersQueues_OnASwitchWithout_AreAnsweredTruthfully()
+    public async Task GroupsMetersQueues_OnANewSwitch_AreAnsweredTruthfully()
     {
         await _controller.AskAsync<GroupStatsReply>(new MultipartRequest(new GroupStatsRequest(GroupId.All)));
         await _controller.AskAsync<GroupDescriptionReply>(new MultipartRequest(new EmptyRequest(MultipartType.GroupDesc)));
         await _controller.AskAsync<MeterStatsReply>(new MultipartRequest(new MeterRequest(MultipartType.Meter, MeterId.All)));
         await _controller.AskAsync<MeterConfigurationReply>(new MultipartRequest(new MeterRequest(MultipartType.MeterConfig, MeterId.All)));
         await _controller.AskAsync<RawReply>(new MultipartRequest(new QueueStatsRequest(PortNumber.Any, QueueId.All)));
-        (await _controller.AskAsync<MeterFeaturesReply>(new MultipartRequest(new EmptyRequest(MultipartType.MeterFeatures)))).MaxMeter.Should().Be(0);
-        (await _controller.AskAsync<GroupFeaturesReply>(new MultipartRequest(new EmptyRequest(MultipartType.GroupFeatures)))).MaxGroups.Should().Equal(0, 0, 0, 0);
+        (await _controller.AskAsync<MeterFeaturesReply>(new MultipartRequest(new EmptyRequest(MultipartType.MeterFeatures)))).Should().Be(
+            new MeterFeaturesReply(65_536, 0b110, MeterFlags.Kbps | MeterFlags.Pktps | MeterFlags.Burst | MeterFlags.Stats, 16, 0));
+        (await _controller.AskAsync<GroupFeaturesReply>(new MultipartRequest(new EmptyRequest(MultipartType.GroupFeatures)))).MaxGroups.Should().Equal(65_536, 65_536, 65_536, 65_536);
         await _controller.RequestAsync<QueueGetConfigReply>(new QueueGetConfigRequest(PortNumber.Any));
         await _controller.DoAsync(
             new GroupMod(GroupModCommand.Delete, GroupType.All, GroupId.All, []),
             new GroupMod(GroupModCommand.Delete, (GroupType)3, GroupId.All, []),
             new MeterMod(MeterModCommand.Delete, 0, MeterId.All, []));
-        await _controller.RefusedAsync(new GroupMod(GroupModCommand.Add, GroupType.All, new GroupId(1), []), ErrorType.GroupModFailed, GroupModFailedCode.OutOfGroups);
         await _controller.RefusedAsync(new GroupMod(GroupModCommand.Modify, GroupType.All, new GroupId(1), []), ErrorType.GroupModFailed, GroupModFailedCode.UnknownGroup);
-        await _controller.RefusedAsync(new MeterMod(MeterModCommand.Add, 0, new MeterId(1), []), ErrorType.MeterModFailed, MeterModFailedCode.OutOfMeters);
         await _controller.RefusedAsync(new MeterMod(MeterModCommand.Modify, 0, new MeterId(1), []), ErrorType.MeterModFailed, MeterModFailedCode.UnknownMeter);
         await _controller.RefusedAsync(new MultipartRequest(new MeterRequest(MultipartType.Meter, new MeterId(1))), ErrorType.MeterModFailed, MeterModFailedCode.UnknownMeter);
         await _controller.RefusedAsync(new MultipartRequest(new QueueStatsRequest(new PortNumber(1), new QueueId(3))), ErrorType.QueueOpFailed, QueueOpFailedCode.BadQueue);

@@ -41,9 +41,8 @@ public class InstructionErrorTests
     }
 
     [Test]
-    public void Instruction_OfUnsupportedType_UnsupportedInstruction()
+    public void Instruction_TwiceOrOfAnExperimenter_IsRefused()
     {
-        Refuse(BadInstructionCode.UnsupInst, new MeterInstruction(new MeterId(1)));
         Refuse(BadInstructionCode.UnknownInst, new ClearActionsInstruction(), new ClearActionsInstruction());
         Refuse(BadInstructionCode.BadExperimenter, new ExperimenterInstruction(0x1234, []));
     }
