@@ -21,6 +21,7 @@ internal sealed class RequestHandler(
     ILogger log)
 {
     private const uint KnownTableConfig = 3;
+    private const ushort MaxSendLength = 0xFFE5, NoBuffer = 0xFFFF;
 
     /// <summary>Carries out a request and sends its reply or error.</summary>
     /// <returns>A task that ends when nothing more will be sent for this request; later requests of the session wait for it.</returns>
@@ -147,6 +148,13 @@ internal sealed class RequestHandler(
         if (config.Flags != ConfigFlags.FragNormal)
         {
             throw new OpenFlowErrorException(ErrorType.SwitchConfigFailed, (ushort)SwitchConfigFailedCode.BadFlags, $"flags 0x{(ushort)config.Flags:x4}: only OFPC_FRAG_NORMAL (0) is supported");
+        }
+
+        if (config.MissSendLength is > MaxSendLength and < NoBuffer)
+        {
+            throw new OpenFlowErrorException(
+                ErrorType.SwitchConfigFailed, (ushort)SwitchConfigFailedCode.BadLen,
+                $"miss_send_len {config.MissSendLength}: allowed are 0..{MaxSendLength} (OFPCML_MAX) and {NoBuffer} (OFPCML_NO_BUFFER)");
         }
 
         session.MissSendLength = config.MissSendLength;

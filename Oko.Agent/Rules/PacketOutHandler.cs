@@ -10,11 +10,13 @@ namespace Oko.Agent.Rules;
 /// header is missing does nothing.</remarks>
 internal sealed class PacketOutHandler(Oko.Datapath.Workers.Datapath datapath, ActionTargets targets)
 {
+    private const int EthernetHeaderBytes = 14;
+
     /// <summary>Packets lost since the worker's queue was full.</summary>
     public long Dropped { get; private set; }
 
     /// <summary>Sends one packet.</summary>
-    /// <exception cref="OpenFlowErrorException">BadRequest/BufferUnknown, BadPort or BadLen; BadAction as in flow-mods.</exception>
+    /// <exception cref="OpenFlowErrorException">BadRequest/BufferUnknown, BadPort or BadPacket; BadAction as in flow-mods.</exception>
     public void Send(PacketOut message)
     {
         if (message.Buffer != BufferId.NoBuffer)
@@ -33,10 +35,11 @@ internal sealed class PacketOutHandler(Oko.Datapath.Workers.Datapath datapath, A
                 BadRequestCode.BadPort, $"packet-out in_port 0x{inPort.Value:x}: allowed are port numbers, CONTROLLER, LOCAL and ANY");
         }
 
-        if (message.Data.Length > datapath.Umem.MaxPacketSize)
+        if (message.Data.Length < EthernetHeaderBytes || message.Data.Length > datapath.Umem.MaxPacketSize)
         {
             throw OpenFlowErrorException.BadRequest(
-                BadRequestCode.BadLen, $"packet-out of {message.Data.Length} bytes: the largest frame is {datapath.Umem.MaxPacketSize}");
+                BadRequestCode.BadPacket,
+                $"packet-out of {message.Data.Length} bytes: a frame has {EthernetHeaderBytes} to {datapath.Umem.MaxPacketSize}");
         }
 
         var actions = ActionTranslator.Translate(message.Actions, isPacketOut: true, targets);

@@ -28,10 +28,10 @@ public sealed class SwitchBench : IAsyncDisposable
     private readonly FilterStore _filters;
     private IReadOnlyList<IPEndPoint> _listeners = [];
 
-    private SwitchBench(ControllerOptions options, FilterVerifier verify)
+    private SwitchBench(ControllerOptions options, RuleManagerOptions rules, FilterVerifier verify)
     {
         Datapath = new Oko.Datapath.Workers.Datapath(new DatapathOptions { FrameCount = 512 });
-        Rules = new RuleManager(Datapath, new RuleManagerOptions { ExpiryInterval = TimeSpan.FromMilliseconds(20) }, NullLogger<RuleManager>.Instance);
+        Rules = new RuleManager(Datapath, rules with { ExpiryInterval = TimeSpan.FromMilliseconds(20) }, NullLogger<RuleManager>.Instance);
         _filters = new FilterStore(Rules, verify, new FilterQuotas { MaxObjectBytes = 1 << 20 }, NullLogger<FilterStore>.Instance);
         Ports = new SwitchPorts(Rules, Datapath, OpenPort, NullLogger<SwitchPorts>.Instance);
         for (uint number = 1; number <= 3; number++)
@@ -55,9 +55,9 @@ public sealed class SwitchBench : IAsyncDisposable
     public ControllerHub Hub { get; }
 
     public static async Task<SwitchBench> StartAsync(ControllerOptions? options = null, string listener = "ptcp:0:127.0.0.1", FilterVerifier? verify = null,
-        params string[] controllers)
+        RuleManagerOptions? rules = null, params string[] controllers)
     {
-        var bench = new SwitchBench(options ?? Options, verify ?? TextObject.Verify);
+        var bench = new SwitchBench(options ?? Options, rules ?? new RuleManagerOptions(), verify ?? TextObject.Verify);
         bench._listeners = await bench.Hub.StartAsync(
             [.. controllers.Select(OpenFlowEndpoint.Parse)],
             [OpenFlowEndpoint.Parse(listener), OpenFlowEndpoint.Parse("ptcp:0:127.0.0.1?oko=aware")]);
