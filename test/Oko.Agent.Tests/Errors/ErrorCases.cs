@@ -9,7 +9,7 @@ internal static partial class ErrorCases
     /// <summary>Every request that is refused.</summary>
     public static IEnumerable<ErrorCase> All =>
     [
-        .. Requests, .. Matches, .. Actions, .. Instructions, .. FlowMods, .. Configuration,
+        .. Requests, .. Matches, .. Actions, .. Instructions, .. FlowMods, .. Groups, .. Meters, .. Configuration,
     ];
 
     private static ErrorCase[] Requests =>
@@ -114,6 +114,10 @@ internal static partial class ErrorCases
 
     private static ErrorCase[] Configuration =>
     [
+        new(PortModFailedCode.BadPort, "a port that is not there", PortMod(77, 0)),
+        new(PortModFailedCode.BadHwAddr, "the address of another port", PortMod(1, AddressOfPort1 + 1)),
+        new(PortModFailedCode.BadConfig, "an unknown bit", PortMod(1, AddressOfPort1, mask: 2)),
+        new(PortModFailedCode.BadAdvertise, "features that the port does not advertise", PortMod(1, AddressOfPort1, advertise: 1)),
         new(TableModFailedCode.BadTable, "a table that is not there", Message(17, "4000000000000000")),
         new(TableModFailedCode.BadConfig, "an unknown bit", Message(17, "0000000000000004")),
         new(SwitchConfigFailedCode.BadFlags, "unknown flags", Message(9, "00080080")),
@@ -123,7 +127,11 @@ internal static partial class ErrorCases
         new(QueueOpFailedCode.BadPort, "queues of a port that is not there", Message(22, "0000004d00000000")),
         new(QueueOpFailedCode.BadPort, "statistics of queues of a port that is not there", Multipart(5, "0000004dffffffff")),
         new(QueueOpFailedCode.BadQueue, "statistics of a queue that is not there", Multipart(5, "000000010000004d")),
+        new(TableFeaturesFailedCode.BadLen, "features of a table in 16 bytes", Multipart(12, "0010000000000000" + "0000000000000000")),
+        new(TableFeaturesFailedCode.Eperm, "new features of a table", Multipart(12, TableFeatures(0))),
     ];
+
+    private static ulong AddressOfPort1 => 0x02_00_00_00_00_01;
 
     private static byte[] Slave => Role(3, 1);
 

@@ -74,5 +74,14 @@ public sealed class ErrorReplyTests
         await controller.ExpectClosedAsync();
     }
 
+    [Test]
+    public void Catalogue_EveryError_IsProducedOrExplained()
+    {
+        var produced = ErrorCases.All.Select(scenario => scenario.Code).Append(HelloFailedCode.Incompatible).Distinct().ToArray();
+
+        ErrorCases.NeverSent.Keys.Should().NotIntersectWith(produced, "what is produced needs no excuse");
+        produced.Concat(ErrorCases.NeverSent.Keys).Select(ErrorCase.Describe).Should().BeEquivalentTo(ErrorCatalogue.All);
+    }
+
     private static ushort U16(byte[] frame, int offset) => BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(offset));
 }
