@@ -91,6 +91,11 @@ internal sealed class PacketInDelivery : IDisposable
             match = match.Add(new OxmEntry(OxmCatalogue.Metadata, record.Metadata));
         }
 
+        if (record.TunnelId != 0)
+        {
+            match = match.Add(new OxmEntry(OxmCatalogue.TunnelId, record.TunnelId));
+        }
+
         return new PacketIn(
             BufferId.NoBuffer,
             (ushort)Math.Min(record.TotalLength, ushort.MaxValue),

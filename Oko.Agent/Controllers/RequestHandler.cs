@@ -150,11 +150,12 @@ internal sealed class RequestHandler(
             throw new OpenFlowErrorException(ErrorType.SwitchConfigFailed, (ushort)SwitchConfigFailedCode.BadFlags, $"flags 0x{(ushort)config.Flags:x4}: only OFPC_FRAG_NORMAL (0) is supported");
         }
 
-        if (config.MissSendLength is > MaxSendLength and < NoBuffer)
+        // 65534 is what ovs-ofctl's manual asks for to see whole packets, so it is taken though it is over OFPCML_MAX.
+        if (config.MissSendLength is > MaxSendLength and < NoBuffer - 1)
         {
             throw new OpenFlowErrorException(
                 ErrorType.SwitchConfigFailed, (ushort)SwitchConfigFailedCode.BadLen,
-                $"miss_send_len {config.MissSendLength}: allowed are 0..{MaxSendLength} (OFPCML_MAX) and {NoBuffer} (OFPCML_NO_BUFFER)");
+                $"miss_send_len {config.MissSendLength}: allowed are 0..{MaxSendLength} (OFPCML_MAX), {NoBuffer - 1} and {NoBuffer} (OFPCML_NO_BUFFER)");
         }
 
         session.MissSendLength = config.MissSendLength;

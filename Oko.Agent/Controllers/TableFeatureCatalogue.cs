@@ -19,13 +19,12 @@ internal sealed class TableFeatureCatalogue
     private const uint HasMask = 1 << 8;
 
     private static readonly ImmutableArray<uint> Actions =
-        [(uint)ActionType.Output, (uint)ActionType.Group, (uint)ActionType.PushVlan, (uint)ActionType.PopVlan, (uint)ActionType.SetField];
+        [.. Enum.GetValues<ActionType>().Where(type => type is not (ActionType.SetQueue or ActionType.Experimenter)).Select(type => (uint)type)];
 
-    private static readonly ImmutableArray<OxmField> Fields =
-        [.. OxmCatalogue.Basics.Where(field => FieldPlace.IsSupported((FlowField)field.Number))];
+    private static readonly ImmutableArray<OxmField> Unsettable = [OxmCatalogue.InPort, OxmCatalogue.InPhyPort, OxmCatalogue.Metadata, OxmCatalogue.Ipv6Exthdr];
 
     private static readonly ImmutableArray<uint> SetFields =
-        [.. Fields.Where(field => field != OxmCatalogue.InPort && field != OxmCatalogue.InPhyPort && field != OxmCatalogue.Metadata).Select(field => field.Header)];
+        [.. OxmCatalogue.Basics.Except(Unsettable).Select(field => field.Header)];
 
     /// <summary>What groups can do.</summary>
     public static GroupFeaturesReply GroupFeatures { get; } = new(
@@ -87,8 +86,8 @@ internal sealed class TableFeatureCatalogue
                 new TableFeatureProperty(TableFeatureType.WriteActionsMiss, Actions),
                 new TableFeatureProperty(TableFeatureType.ApplyActions, Actions),
                 new TableFeatureProperty(TableFeatureType.ApplyActionsMiss, Actions),
-                new TableFeatureProperty(TableFeatureType.Match, [.. Fields.Select(MatchHeader), .. filter]),
-                new TableFeatureProperty(TableFeatureType.Wildcards, [.. Fields.Select(field => field.Header), .. filter]),
+                new TableFeatureProperty(TableFeatureType.Match, [.. OxmCatalogue.Basics.Select(MatchHeader), .. filter]),
+                new TableFeatureProperty(TableFeatureType.Wildcards, [.. OxmCatalogue.Basics.Select(field => field.Header), .. filter]),
                 new TableFeatureProperty(TableFeatureType.WriteSetfield, SetFields),
                 new TableFeatureProperty(TableFeatureType.WriteSetfieldMiss, SetFields),
                 new TableFeatureProperty(TableFeatureType.ApplySetfield, SetFields),

@@ -17,7 +17,7 @@ internal static class ActionTranslator
     /// flow statistics entry: what could be installed but not shown would break every dump of the table.</summary>
     public const int MaxActions = 1024;
 
-    private const ushort CustomerTag = 0x8100, ServiceTag = 0x88A8;
+    private const ushort CustomerTag = 0x8100, ServiceTag = 0x88A8, MplsUnicast = 0x8847, MplsMulticast = 0x8848, ServiceInstance = 0x88E7;
     private const uint VlanPresent = 0x1000;
 
     /// <summary>Translates a list.</summary>
@@ -57,15 +57,32 @@ internal static class ActionTranslator
             case SetFieldAction setField:
                 return TranslateSetField(setField.Field);
             case PushVlanAction push:
-                if (push.EtherType is not (CustomerTag or ServiceTag))
-                {
-                    throw OpenFlowErrorException.BadAction(
-                        BadActionCode.BadArgument, $"push_vlan: EtherType 0x{push.EtherType:x4} is not 0x8100 or 0x88a8");
-                }
-
+                CheckEtherType("push_vlan", push.EtherType, CustomerTag, ServiceTag);
                 return DatapathAction.PushVlan(push.EtherType);
+            case PushMplsAction push:
+                CheckEtherType("push_mpls", push.EtherType, MplsUnicast, MplsMulticast);
+                return DatapathAction.PushMpls(push.EtherType);
+            case PushPbbAction push:
+                CheckEtherType("push_pbb", push.EtherType, ServiceInstance);
+                return DatapathAction.PushPbb(push.EtherType);
             case PopVlanAction:
                 return DatapathAction.PopVlan();
+            case PopMplsAction pop:
+                return DatapathAction.PopMpls(pop.EtherType);
+            case PopPbbAction:
+                return DatapathAction.PopPbb();
+            case SetMplsTtlAction ttl:
+                return DatapathAction.SetMplsTtl(ttl.Ttl);
+            case DecMplsTtlAction:
+                return DatapathAction.DecMplsTtl();
+            case SetNwTtlAction ttl:
+                return DatapathAction.SetNwTtl(ttl.Ttl);
+            case DecNwTtlAction:
+                return DatapathAction.DecNwTtl();
+            case CopyTtlInAction:
+                return DatapathAction.CopyTtlIn();
+            case CopyTtlOutAction:
+                return DatapathAction.CopyTtlOut();
             case GroupAction group:
                 return DatapathAction.ToGroup(targets.FindGroup(group.Group.Value)
                     ?? throw OpenFlowErrorException.BadAction(BadActionCode.BadOutGroup, $"group {group.Group.Value} does not exist; add it first"));
@@ -98,14 +115,21 @@ internal static class ActionTranslator
         }
     }
 
+    private static void CheckEtherType(string action, ushort etherType, params ReadOnlySpan<ushort> allowed)
+    {
+        if (!allowed.Contains(etherType))
+        {
+            throw OpenFlowErrorException.BadAction(
+                BadActionCode.BadArgument, $"{action}: EtherType 0x{etherType:x4}; allowed are {string.Join(" and ", allowed.ToArray().Select(type => $"0x{type:x4}"))}");
+        }
+    }
+
     private static DatapathAction TranslateSetField(OxmEntry entry)
     {
         var field = (FlowField)entry.Field.Number;
 
-        // "The OXM fields in set-field may be any but in_port, in_phy_port and metadata" (7.2.5); nor can a program be set.
-        if (entry.Field == OxmCatalogue.Filter
-            || field is FlowField.InPort or FlowField.InPhyPort or FlowField.Metadata
-            || !FieldPlace.IsSupported(field))
+        // Any field but in_port, in_phy_port and metadata can be set (7.2.5); nor can a program, or which extension headers there are.
+        if (entry.Field == OxmCatalogue.Filter || field is FlowField.InPort or FlowField.InPhyPort or FlowField.Metadata or FlowField.Ipv6ExtHdr)
         {
             throw OpenFlowErrorException.BadAction(BadActionCode.BadSetType, $"set_field: {entry.Field.Name} cannot be set");
         }

@@ -88,6 +88,10 @@ internal readonly record struct MatchFacts(int EtherType, int IpProtocol, int Ic
                 return IsIcmpv6 && IcmpType == NeighbourSolicitation;
             case FlowField.Ipv6NdTll:
                 return IsIcmpv6 && IcmpType == NeighbourAdvertisement;
+            case FlowField.MplsLabel or FlowField.MplsTc or FlowField.MplsBos:
+                return IsMpls;
+            case FlowField.PbbIsid:
+                return IsPbb;
             case FlowField.ArpOp or FlowField.ArpSpa or FlowField.ArpTpa or FlowField.ArpSha or FlowField.ArpTha:
                 return EtherType == Arp;
             default:
@@ -95,7 +99,17 @@ internal readonly record struct MatchFacts(int EtherType, int IpProtocol, int Ic
         }
     }
 
-    private bool IsIp => EtherType is Ipv4 or Ipv6;
+    /// <summary>What is known once there is another header behind the addresses and tags, or another EtherType.</summary>
+    public MatchFacts Behind(int etherType) => this with { EtherType = etherType, IpProtocol = -1, IcmpType = -1 };
+
+    /// <summary>Whether there certainly is an MPLS label stack entry.</summary>
+    public bool IsMpls => EtherType is 0x8847 or 0x8848;
+
+    /// <summary>Whether there certainly is a PBB service instance header.</summary>
+    public bool IsPbb => EtherType == 0x88E7;
+
+    /// <summary>Whether there certainly is an IP header.</summary>
+    public bool IsIp => EtherType is Ipv4 or Ipv6;
 
     private bool IsIcmpv6 => EtherType == Ipv6 && IpProtocol == Icmpv6;
 }

@@ -12,7 +12,6 @@ namespace Oko.Agent.Rules;
 internal static class MatchTranslator
 {
     /// <summary>Translates a match.</summary>
-    /// <exception cref="OpenFlowErrorException">BadMatch/BadField for a field that the datapath does not extract.</exception>
     public static FlowPattern Translate(FlowMatch match)
     {
         if (match.Entries.IsEmpty)
@@ -28,13 +27,7 @@ internal static class MatchTranslator
                 continue;
             }
 
-            var field = (FlowField)entry.Field.Number;
-            if (!FieldPlace.IsSupported(field))
-            {
-                throw OpenFlowErrorException.BadMatch(BadMatchCode.BadField, $"match field {entry.Field.Name} is not supported by this switch");
-            }
-
-            fields.Add(new FieldMatch(field, entry.Value, entry.EffectiveMask));
+            fields.Add(new FieldMatch((FlowField)entry.Field.Number, entry.Value, entry.EffectiveMask));
         }
 
         return FlowPattern.Create(fields);

@@ -5,14 +5,9 @@ public readonly record struct FieldPlace(byte Word, byte Shift, byte Width)
 {
     private static readonly FieldPlace[] Places = Build();
 
-    /// <summary>Whether this version extracts and matches the field.</summary>
-    public static bool IsSupported(FlowField field) => (int)field < Places.Length && Places[(int)field].Width != 0;
-
-    /// <summary>The place of a supported field.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The field is not supported.</exception>
-    public static FieldPlace Of(FlowField field) => IsSupported(field)
-        ? Places[(int)field]
-        : throw new ArgumentOutOfRangeException(nameof(field), field, "this field is not extracted from packets");
+    /// <summary>The place of a field.</summary>
+    /// <exception cref="IndexOutOfRangeException">There is no such field.</exception>
+    public static FieldPlace Of(FlowField field) => Places[(int)field];
 
     private static FieldPlace[] Build()
     {
@@ -49,6 +44,12 @@ public readonly record struct FieldPlace(byte Word, byte Shift, byte Width)
         Put(12, 48, 2, FlowField.IpEcn);
         Put(12, 32, 16, FlowField.ArpOp);
         Put(12, 0, 20, FlowField.Ipv6FlowLabel);
+        Put(12, 20, 9, FlowField.Ipv6ExtHdr);
+        Put(12, 0, 20, FlowField.MplsLabel);
+        Put(12, 20, 3, FlowField.MplsTc);
+        Put(12, 23, 1, FlowField.MplsBos);
+        Put(12, 0, 24, FlowField.PbbIsid);
+        Put(13, 0, 64, FlowField.TunnelId);
         return places;
     }
 }

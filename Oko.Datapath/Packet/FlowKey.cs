@@ -8,7 +8,7 @@ namespace Oko.Datapath.Packet;
 /// </summary>
 /// <remarks>
 /// Fields that cannot occur together share bits, since each one's prerequisites (EtherType, IP protocol) are part
-/// of every match that names it: IPv4, ARP and IPv6 addresses; TCP, UDP, SCTP ports and ICMP type and code; ARP
+/// of every match that names it: IPv4, ARP and IPv6 addresses; IPv6, MPLS and PBB words; TCP, UDP, SCTP ports and ICMP type and code; ARP
 /// and neighbour discovery hardware addresses.
 /// <code>
 /// word  63..48            47..32       31..16            15..0
@@ -21,14 +21,16 @@ namespace Oko.Datapath.Packet;
 ///  8    arp_sha | nd_sll (48)
 ///  9    arp_tha | nd_tll (48)
 /// 10-11 nd_target (128)
-/// 12    ip_proto (8) dscp (6) ecn (2)  arp_op (16)       ipv6_flabel (20)
+/// 12    ip_proto (8) dscp (6) ecn (2)  arp_op (16)       ipv6_exthdr (9) ipv6_flabel (20)
+///                                                        mpls_bos (1) mpls_tc (3) mpls_label (20) | pbb_isid (24)
+/// 13    tunnel_id (64)
 /// </code>
 /// </remarks>
 [InlineArray(WordCount)]
 public struct FlowKey
 {
     /// <summary>Number of 64-bit words.</summary>
-    public const int WordCount = 13;
+    public const int WordCount = 14;
 
     private ulong _word0;
 

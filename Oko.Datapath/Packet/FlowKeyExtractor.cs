@@ -17,9 +17,10 @@ public static unsafe class FlowKeyExtractor
     private const int MaxVlanTags = 8;
     private const int MaxExtensionHeaders = 8;
     private const ushort Vlan = 0x8100, ServiceVlan = 0x88A8, Ipv4 = 0x0800, Arp = 0x0806, Ipv6 = 0x86DD, NoType = 0x05FF;
+    private const ushort MplsUnicast = 0x8847, MplsMulticast = 0x8848, Pbb = 0x88E7;
     private const byte Icmp = 1, Tcp = 6, Udp = 17, Icmpv6 = 58, Sctp = 132;
 
-    /// <summary>Parses the packet anew; <see cref="PacketView.InPort"/> and Metadata go into the key as they are.</summary>
+    /// <summary>Parses the packet anew; <see cref="PacketView.InPort"/>, Metadata and TunnelId go into the key as they are.</summary>
     // SAFETY: every access is preceded by a comparison of its end with packet.Length, see the remarks of PacketView.
     public static void Extract(ref PacketView packet, out FlowKey key)
     {
@@ -31,6 +32,7 @@ public static unsafe class FlowKeyExtractor
         packet.EthType = 0;
         packet.EthTypeOffset = 12;
         key[3] = packet.Metadata;
+        key[13] = packet.TunnelId;
         if (packet.Length < EthernetBytes)
         {
             key[0] = (ulong)packet.InPort << 32;
@@ -82,6 +84,14 @@ public static unsafe class FlowKeyExtractor
                 break;
             case Arp:
                 ExtractArp(ref packet, ref key, offset);
+                break;
+            case MplsUnicast or MplsMulticast when packet.Length - offset >= 4:
+                // label (20) class (3) bottom of stack (1) TTL (8), RFC 3032, 2.1.
+                var entry = Read32(data + offset);
+                key[12] = (entry >> 12) | ((entry & 0xE00) << 11) | ((entry & 0x100) << 15);
+                break;
+            case Pbb when packet.Length - offset >= 4:
+                key[12] = Read32(data + offset) & 0xFFFFFF;
                 break;
         }
     }
@@ -137,6 +147,7 @@ public static unsafe class FlowKeyExtractor
         var payload = Read16(header + 4);
         var end = payload == 0 && next == 0 ? packet.Length : Math.Min(packet.Length, at + payload);
         var laterFragment = false;
+        var extensions = default(ExtensionHeaders);
         for (var count = 0; count < MaxExtensionHeaders && end - at >= 8; count++)
         {
             var extension = packet.Data + at;
@@ -167,6 +178,7 @@ public static unsafe class FlowKeyExtractor
             }
 
             packet.ProtoOffset = at;
+            extensions.Note(next);
             next = extension[0];
             at += bytes;
             if (laterFragment)
@@ -176,7 +188,8 @@ public static unsafe class FlowKeyExtractor
         }
 
         packet.Proto = next;
-        key[12] = ((ulong)next << 56) | ((ulong)((word >> 20) & 0xFF) << 48) | (word & 0xFFFFF);
+        extensions.Note(next);
+        key[12] = ((ulong)extensions.Bits << 20) | ((ulong)next << 56) | ((ulong)((word >> 20) & 0xFF) << 48) | (word & 0xFFFFF);
         if (!laterFragment)
         {
             ExtractTransport(ref packet, ref key, at, end);

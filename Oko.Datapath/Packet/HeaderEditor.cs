@@ -68,6 +68,14 @@ public static unsafe class HeaderEditor
                 return EditCovered(ref packet, packet.NdSllOffset, value, 6);
             case FlowField.Ipv6NdTll:
                 return EditCovered(ref packet, packet.NdTllOffset, value, 6);
+            case FlowField.MplsLabel:
+                return TagEditor.EditDouble(ref packet, TagEditor.FindMpls(packet), 0xFFFFF000, (uint)low << 12);
+            case FlowField.MplsTc:
+                return TagEditor.EditDouble(ref packet, TagEditor.FindMpls(packet), 0xE00, (uint)low << 9);
+            case FlowField.MplsBos:
+                return TagEditor.EditDouble(ref packet, TagEditor.FindMpls(packet), 0x100, (uint)low << 8);
+            case FlowField.PbbIsid:
+                return TagEditor.EditDouble(ref packet, TagEditor.FindPbb(packet), 0xFFFFFF, (uint)low);
             case FlowField.ArpOp:
                 return IsArp(packet) && WriteWordAt(ref packet, packet.L3Offset + 6, (ushort)low);
             case FlowField.ArpSha:
@@ -81,47 +89,6 @@ public static unsafe class HeaderEditor
             default:
                 return false;
         }
-    }
-
-    /// <summary>
-    /// Inserts a VLAN tag behind the Ethernet addresses. Id and priority are those of the outermost tag, or 0.
-    /// </summary>
-    /// <param name="packet">The packet; its Data moves 4 bytes down into the frame's headroom.</param>
-    /// <param name="headroom">Bytes that are free in front of Data.</param>
-    /// <param name="etherType">TPID of the new tag.</param>
-    /// <returns>False when there is no headroom or no Ethernet header; nothing is changed then.</returns>
-    public static bool PushVlan(ref PacketView packet, int headroom, ushort etherType)
-    {
-        if (packet.Length < 14 || headroom < 4)
-        {
-            return false;
-        }
-
-        var tag = packet.VlanOffset >= 0 && packet.Length >= packet.VlanOffset + 4
-            ? Checksums.ReadWord(packet.Data + packet.VlanOffset + 2) : (ushort)0;
-        // SAFETY: headroom says that the 4 bytes in front belong to this frame.
-        Buffer.MemoryCopy(packet.Data, packet.Data - 4, 12, 12);
-        packet.Data -= 4;
-        packet.Address -= 4;
-        packet.Length += 4;
-        Checksums.WriteWord(packet.Data + 12, etherType);
-        Checksums.WriteWord(packet.Data + 14, tag);
-        return true;
-    }
-
-    /// <summary>Removes the outermost VLAN tag; false if there is none.</summary>
-    public static bool PopVlan(ref PacketView packet)
-    {
-        if (packet.VlanOffset < 0 || packet.Length < 18)
-        {
-            return false;
-        }
-
-        Buffer.MemoryCopy(packet.Data, packet.Data + 4, 12, 12);
-        packet.Data += 4;
-        packet.Address += 4;
-        packet.Length -= 4;
-        return true;
     }
 
     private static bool IsArp(in PacketView packet) => packet.EthType == 0x0806 && packet.L3Offset >= 0;

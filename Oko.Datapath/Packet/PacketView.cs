@@ -24,6 +24,9 @@ public unsafe struct PacketView
     /// <summary>OpenFlow metadata.</summary>
     public ulong Metadata;
 
+    /// <summary>OpenFlow tunnel id: what a logical port gave or a set-field wrote.</summary>
+    public ulong TunnelId;
+
     /// <summary>Offset of the outermost VLAN tag (its TPID), -1 without one.</summary>
     public int VlanOffset;
 

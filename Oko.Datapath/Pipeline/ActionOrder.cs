@@ -17,16 +17,7 @@ internal static class ActionOrder
                 .Where(action => !(hasGroup && action.Kind == ActionKind.Output))
                 .GroupBy(action => (action.Kind, Field: action.Kind == ActionKind.SetField ? action.Field : 0))
                 .Select(kind => kind.Last())
-                .OrderBy(action => RankOf(action.Kind)),
+                .OrderBy(action => action.Kind),
         ];
     }
-
-    private static int RankOf(ActionKind kind) => kind switch
-    {
-        ActionKind.PopVlan => 1,
-        ActionKind.PushVlan => 4,
-        ActionKind.SetField => 7,
-        ActionKind.Group => 9,
-        _ => 10,
-    };
 }

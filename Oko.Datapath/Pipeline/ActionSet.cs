@@ -1,3 +1,4 @@
+using System.Numerics;
 using Oko.Datapath.Packet;
 
 namespace Oko.Datapath.Pipeline;
@@ -9,71 +10,51 @@ namespace Oko.Datapath.Pipeline;
 internal sealed class ActionSet
 {
     private readonly UInt128[] _values = new UInt128[(int)FlowField.Ipv6ExtHdr + 1];
+    private readonly DatapathAction[] _actions = new DatapathAction[(int)ActionKind.Output + 1];
     private ulong _fields;
-    private bool _pop, _hasOutput;
-    private DatapathAction _push, _output, _group;
-    private bool _hasPush, _hasGroup;
+    private uint _kinds;
 
-    internal bool IsEmpty => _fields == 0 && !_pop && !_hasPush && !_hasOutput && !_hasGroup;
+    internal bool IsEmpty => _kinds == 0;
 
     internal void Clear()
     {
+        _kinds = 0;
         _fields = 0;
-        _pop = _hasPush = _hasOutput = _hasGroup = false;
     }
 
     internal void Write(in DatapathAction action)
     {
-        switch (action.Kind)
+        _kinds |= 1u << (int)action.Kind;
+        if (action.Kind == ActionKind.SetField)
         {
-            case ActionKind.SetField:
-                _fields |= 1UL << (int)action.Field;
-                _values[(int)action.Field] = action.Value;
-                break;
-            case ActionKind.PopVlan:
-                _pop = true;
-                break;
-            case ActionKind.PushVlan:
-                _push = action;
-                _hasPush = true;
-                break;
-            case ActionKind.Output:
-                _output = action;
-                _hasOutput = true;
-                break;
-            case ActionKind.Group:
-                _group = action;
-                _hasGroup = true;
-                break;
+            _fields |= 1UL << (int)action.Field;
+            _values[(int)action.Field] = action.Value;
+        }
+        else
+        {
+            _actions[(int)action.Kind] = action;
         }
     }
 
-    /// <summary>Executes in the order of the specification: pop, push, set, group, or else output.</summary>
+    /// <summary>Executes in the order of the kinds; with a group there is no output.</summary>
     internal void Execute(PacketPipeline pipeline, ref PacketView packet, ref FlowKey key)
     {
-        if (_pop)
+        const uint group = 1u << (int)ActionKind.Group, output = 1u << (int)ActionKind.Output;
+        var kinds = (_kinds & group) != 0 ? _kinds & ~output : _kinds;
+        for (; kinds != 0; kinds &= kinds - 1)
         {
-            pipeline.Apply(DatapathAction.PopVlan(), ref packet, ref key);
-        }
+            var kind = BitOperations.TrailingZeroCount(kinds);
+            if (kind != (int)ActionKind.SetField)
+            {
+                pipeline.Apply(_actions[kind], ref packet, ref key);
+                continue;
+            }
 
-        if (_hasPush)
-        {
-            pipeline.Apply(_push, ref packet, ref key);
-        }
-
-        for (var left = _fields; left != 0; left &= left - 1)
-        {
-            var field = System.Numerics.BitOperations.TrailingZeroCount(left);
-            pipeline.Apply(DatapathAction.SetField((FlowField)field, _values[field]), ref packet, ref key);
-        }
-
-        if (_hasGroup)
-        {
-            pipeline.Apply(_group, ref packet, ref key);
-        }
-        else if (_hasOutput)
-        {
-            pipeline.Apply(_output, ref packet, ref key);
+            for (var left = _fields; left != 0; left &= left - 1)
+            {
+                var field = BitOperations.TrailingZeroCount(left);
+                pipeline.Apply(DatapathAction.SetField((FlowField)field, _values[field]), ref packet, ref key);
+            }
         }
     }
 }

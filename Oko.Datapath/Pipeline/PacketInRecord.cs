@@ -21,5 +21,6 @@ public enum PacketInKind : byte
 /// <param name="Cookie">Cookie of the entry; all ones for packets that no entry sent.</param>
 /// <param name="InPort">Ingress port.</param>
 /// <param name="Metadata">Pipeline metadata.</param>
+/// <param name="TunnelId">Tunnel id.</param>
 public sealed record PacketInRecord(
-    byte[] Data, int TotalLength, PacketInKind Kind, byte TableId, ulong Cookie, uint InPort, ulong Metadata);
+    byte[] Data, int TotalLength, PacketInKind Kind, byte TableId, ulong Cookie, uint InPort, ulong Metadata, ulong TunnelId);

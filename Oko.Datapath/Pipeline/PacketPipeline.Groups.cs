@@ -141,19 +141,20 @@ internal sealed unsafe partial class PacketPipeline
     private void ExecuteOnCopy(ImmutableArray<DatapathAction> actions, in PacketView packet, ulong address, FlowKey key)
     {
         // The packet behind waits in its place: its pending output, its verdicts and its luck are not the copy's.
-        var (pending, serial) = (_pending, _serial);
+        var (pending, serial, outputs) = (_pending, _serial, _outputs);
         _pending = null;
         var copy = packet;
         // SAFETY: the copy lies at the same offset of a frame of its own, so every offset of the view holds there, too.
         copy.Data = _umem.Memory + address;
         copy.Address = address;
         ApplyAll(actions, ref copy, ref key);
-        if (_hasFailed)
+        if (_hasFailed && _outputs == outputs)
         {
-            _hasFailed = false;
             _outputs++;
             _drops[(int)_dropReason]++;
         }
+
+        _hasFailed = false;
 
         EndFrame(ref copy);
         (_pending, _serial) = (pending, serial);

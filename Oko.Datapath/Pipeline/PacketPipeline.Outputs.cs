@@ -15,7 +15,7 @@ internal sealed unsafe partial class PacketPipeline
                 Emit(_ports.Find(packet.InPort), ref packet);
                 break;
             case ReservedPort.Controller:
-                ToController(action.MaxLength, ref packet);
+                ToController(action.MaxLength, _entry is { IsTableMiss: true } ? PacketInKind.NoMatch : PacketInKind.Action, ref packet);
                 break;
             case ReservedPort.Flood:
             case ReservedPort.All:
@@ -101,7 +101,7 @@ internal sealed unsafe partial class PacketPipeline
         _pending = queue;
     }
 
-    private void ToController(ushort maxLength, ref PacketView packet)
+    private void ToController(ushort maxLength, PacketInKind kind, ref PacketView packet)
     {
         _outputs++;
         var ingress = _ports.Find(packet.InPort);
@@ -117,7 +117,6 @@ internal sealed unsafe partial class PacketPipeline
             return;
         }
 
-        var kind = _entry is { IsTableMiss: true } ? PacketInKind.NoMatch : PacketInKind.Action;
         if (_packetIns.TryWrite(packet, Math.Min(packet.Length, maxLength), kind, _table, _entry?.Cookie ?? NoCookie))
         {
             _toController++;

@@ -200,6 +200,13 @@ internal sealed unsafe partial class PacketPipeline
             return;
         }
 
+        if (action is { Kind: ActionKind.SetField, Field: FlowField.TunnelId })
+        {
+            packet.TunnelId = (ulong)action.Value;
+            key.Set(FlowField.TunnelId, action.Value);
+            return;
+        }
+
         // Fields that share bits in the key never share a packet: an equal value is the field's, or the packet lacks the field.
         if (action.Kind == ActionKind.SetField && key.Get(action.Field) == action.Value)
         {
@@ -213,25 +220,59 @@ internal sealed unsafe partial class PacketPipeline
             case ActionKind.SetField:
                 SetField(action, ref packet, ref key);
                 break;
-            case ActionKind.PopVlan:
-                if (HeaderEditor.PopVlan(ref packet))
-                {
-                    NoteMovedHeaders(ref packet, out key);
-                }
-
+            case ActionKind.PushVlan or ActionKind.PushMpls or ActionKind.PushPbb or ActionKind.PopVlan or ActionKind.PopMpls or ActionKind.PopPbb:
+                ChangeTags(action, ref packet, ref key);
                 break;
-            case ActionKind.PushVlan:
-                var headroom = (int)(packet.Address & ((ulong)_umem.FrameSize - 1));
-                if (HeaderEditor.PushVlan(ref packet, headroom, action.EtherType))
-                {
-                    NoteMovedHeaders(ref packet, out key);
-                }
-                else
-                {
-                    Fail(DropReason.NoHeadroom);
-                }
-
+            default:
+                ChangeTtl(action, ref packet);
                 break;
+        }
+    }
+
+    private void ChangeTags(in DatapathAction action, ref PacketView packet, ref FlowKey key)
+    {
+        var front = (int)(packet.Address & ((ulong)_umem.FrameSize - 1));
+        var room = new FrameRoom(front, _umem.FrameSize - front - packet.Length);
+        var result = action.Kind switch
+        {
+            ActionKind.PushVlan => TagEditor.PushVlan(ref packet, room, action.EtherType),
+            ActionKind.PushMpls => TagEditor.PushMpls(ref packet, room, action.EtherType),
+            ActionKind.PushPbb => TagEditor.PushPbb(ref packet, room, action.EtherType),
+            ActionKind.PopVlan => TagEditor.PopVlan(ref packet, room),
+            ActionKind.PopMpls => TagEditor.PopMpls(ref packet, room, action.EtherType),
+            _ => TagEditor.PopPbb(ref packet, room),
+        };
+        if (result == EditResult.Changed)
+        {
+            NoteMovedHeaders(ref packet, out key);
+        }
+        else if (result == EditResult.Failed)
+        {
+            Fail(DropReason.NoHeadroom);
+        }
+    }
+
+    /// <summary>TTLs are no match fields: the key stays.</summary>
+    private void ChangeTtl(in DatapathAction action, ref PacketView packet)
+    {
+        var result = action.Kind switch
+        {
+            ActionKind.SetMplsTtl => TtlEditor.SetMpls(ref packet, (byte)action.Value),
+            ActionKind.DecMplsTtl => TtlEditor.DecMpls(ref packet),
+            ActionKind.SetNwTtl => TtlEditor.SetNw(ref packet, (byte)action.Value),
+            ActionKind.DecNwTtl => TtlEditor.DecNw(ref packet),
+            ActionKind.CopyTtlIn => TtlEditor.CopyIn(ref packet),
+            _ => TtlEditor.CopyOut(ref packet),
+        };
+        if (result == EditResult.Changed)
+        {
+            _serial++;
+        }
+        else if (result == EditResult.Failed)
+        {
+            // Its fate is the controllers' (OFPR_INVALID_TTL); nothing else happens to it.
+            ToController(ushort.MaxValue, PacketInKind.InvalidTtl, ref packet);
+            _hasFailed = true;
         }
     }
 

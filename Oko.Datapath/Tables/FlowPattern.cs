@@ -39,7 +39,6 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
     internal FlowPattern MaskOnly => new(CatchAll._key, _mask);
 
     /// <summary>Builds a pattern; value bits outside the mask are ignored.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A field is not supported (<see cref="FieldPlace.IsSupported"/>).</exception>
     public static FlowPattern Create(IEnumerable<FieldMatch> fields)
     {
         FlowKey key = default, mask = default;

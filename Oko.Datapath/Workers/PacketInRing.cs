@@ -40,7 +40,7 @@ internal sealed unsafe class PacketInRing : IDisposable
         var slot = _memory + (_written % _slots * _slotBytes);
         *(Header*)slot = new Header
         {
-            Metadata = packet.Metadata, Cookie = cookie, InPort = packet.InPort, TotalLength = packet.Length, Length = length,
+            Metadata = packet.Metadata, TunnelId = packet.TunnelId, Cookie = cookie, InPort = packet.InPort, TotalLength = packet.Length, Length = length,
             Kind = kind, TableId = table,
         };
         Buffer.MemoryCopy(packet.Data, slot + sizeof(Header), _slotBytes - sizeof(Header), length);
@@ -93,7 +93,7 @@ internal sealed unsafe class PacketInRing : IDisposable
         var slot = _memory + (_read % _slots * _slotBytes);
         var header = *(Header*)slot;
         record = new PacketInRecord(new ReadOnlySpan<byte>(slot + sizeof(Header), header.Length).ToArray(), header.TotalLength, header.Kind,
-            header.TableId, header.Cookie, header.InPort, header.Metadata);
+            header.TableId, header.Cookie, header.InPort, header.Metadata, header.TunnelId);
         Volatile.Write(ref _read, _read + 1);
         return true;
     }
@@ -107,6 +107,7 @@ internal sealed unsafe class PacketInRing : IDisposable
     private struct Header
     {
         internal ulong Metadata;
+        internal ulong TunnelId;
         internal ulong Cookie;
         internal uint InPort;
         internal int TotalLength;

@@ -70,7 +70,6 @@ public class InstructionErrorTests
     {
         RefuseAction(BadActionCode.BadOutGroup, new GroupAction(new GroupId(1)));
         RefuseAction(BadActionCode.BadQueue, new SetQueueAction(new QueueId(1)));
-        RefuseAction(BadActionCode.BadType, new DecNwTtlAction());
         RefuseAction(BadActionCode.BadExperimenter, new ExperimenterAction(0x2320, []));
     }
 
@@ -89,11 +88,56 @@ public class InstructionErrorTests
     }
 
     [Test]
-    public void PushVlan_EtherTypeOfNoTag_BadArgument()
+    public void Push_EtherTypeOfNoTag_BadArgument()
     {
         RefuseAction(BadActionCode.BadArgument, new PushVlanAction(0x0800));
-        _bench.Do(Add(1, FlowMatch.Any, new PushVlanAction(0x8100)));
-        _bench.Do(Add(1, FlowMatch.Any, new PushVlanAction(0x88A8)));
+        RefuseAction(BadActionCode.BadArgument, new PushMplsAction(0x8100));
+        RefuseAction(BadActionCode.BadArgument, new PushPbbAction(0x8847));
+        foreach (var action in new OfAction[]
+        {
+            new PushVlanAction(0x8100), new PushVlanAction(0x88A8), new PushMplsAction(0x8847), new PushMplsAction(0x8848), new PushPbbAction(0x88E7),
+        })
+        {
+            _bench.Do(Add(1, FlowMatch.Any, action));
+        }
+    }
+
+    private static IEnumerable<TestCaseData> ActionsWithPrerequisites()
+    {
+        static TestCaseData Case(string needs, OfAction action, params OxmEntry[] match) =>
+            new TestCaseData(action, new FlowMatch([.. match])).SetArgDisplayNames(action.GetType().Name, needs);
+
+        var mpls = new OxmEntry(OxmCatalogue.EthType, 0x8848);
+        var ipv6 = new OxmEntry(OxmCatalogue.EthType, 0x86DD);
+        yield return Case("mpls", new PopMplsAction(0x0800), mpls);
+        yield return Case("mpls", new SetMplsTtlAction(3), mpls);
+        yield return Case("mpls", new DecMplsTtlAction(), mpls);
+        yield return Case("mpls", new CopyTtlInAction(), mpls);
+        yield return Case("mpls", new CopyTtlOutAction(), mpls);
+        yield return Case("mpls", Set(OxmCatalogue.MplsLabel, 1), mpls);
+        yield return Case("mpls", Set(OxmCatalogue.MplsTc, 1), mpls);
+        yield return Case("mpls", Set(OxmCatalogue.MplsBos, 1), mpls);
+        yield return Case("pbb", new PopPbbAction(), new OxmEntry(OxmCatalogue.EthType, 0x88E7));
+        yield return Case("pbb", Set(OxmCatalogue.PbbIsid, 1), new OxmEntry(OxmCatalogue.EthType, 0x88E7));
+        yield return Case("ip", new SetNwTtlAction(3), ipv6);
+        yield return Case("ip", new DecNwTtlAction(), ipv6);
+    }
+
+    [TestCaseSource(nameof(ActionsWithPrerequisites))]
+    public void Action_WithoutItsHeaderInTheMatch_MatchInconsistent(OfAction action, FlowMatch match)
+    {
+        RefuseAction(BadActionCode.MatchInconsistent, action);
+        _bench.Do(Add(1, match, action));
+    }
+
+    [Test]
+    public void Action_AfterAPushOrPop_KnowsTheNewHeader()
+    {
+        _bench.Do(Add(1, FlowMatch.Any, new PushMplsAction(0x8847), Set(OxmCatalogue.MplsLabel, 1), new PopMplsAction(0x0800), new DecNwTtlAction()));
+        _bench.Do(Add(2, FlowMatch.Any, new PushPbbAction(0x88E7), Set(OxmCatalogue.PbbIsid, 1), new PopPbbAction()));
+        RefuseAction(BadActionCode.MatchInconsistent, new PushMplsAction(0x8847), new DecNwTtlAction());
+        RefuseAction(BadActionCode.MatchInconsistent, new PushMplsAction(0x8847), new PopMplsAction(0x88B5), new DecNwTtlAction());
+        RefuseAction(BadActionCode.MatchInconsistent, new PushPbbAction(0x88E7), new PopPbbAction(), new PopPbbAction());
     }
 
     [Test]
@@ -103,7 +147,7 @@ public class InstructionErrorTests
         RefuseAction(BadActionCode.BadSetType, Set(OxmCatalogue.InPhyPort, 1));
         RefuseAction(BadActionCode.BadSetType, Set(OxmCatalogue.Metadata, 1));
         RefuseAction(BadActionCode.BadSetType, Set(OxmCatalogue.Filter, 1));
-        RefuseAction(BadActionCode.BadSetType, Set(OxmCatalogue.MplsLabel, 1));
+        RefuseAction(BadActionCode.BadSetType, Set(OxmCatalogue.Basics.Single(field => field.Name == "ipv6_exthdr"), 1));
         RefuseAction(BadActionCode.BadSetType, new SetFieldAction(new OxmEntry(OxmCatalogue.EthDst, 0, 1)));
     }
 

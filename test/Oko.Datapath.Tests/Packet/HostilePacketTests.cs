@@ -12,7 +12,25 @@ public sealed unsafe partial class HostilePacketTests
     private const int PageSize = 4096, ReadWrite = 3, PrivateAnonymous = 0x22;
     private const byte Canary = 0xA5;
 
+    private static readonly Edit[] Edits =
+    [
+        (ref PacketView view, in FrameRoom room) => TagEditor.PushVlan(ref view, room, 0x8100),
+        (ref PacketView view, in FrameRoom room) => TagEditor.PopVlan(ref view, room),
+        (ref PacketView view, in FrameRoom room) => TagEditor.PushMpls(ref view, room, 0x8847),
+        (ref PacketView view, in FrameRoom room) => TagEditor.PopMpls(ref view, room, 0x0800),
+        (ref PacketView view, in FrameRoom room) => TagEditor.PushPbb(ref view, room, 0x88E7),
+        (ref PacketView view, in FrameRoom room) => TagEditor.PopPbb(ref view, room),
+        (ref PacketView view, in FrameRoom _) => TtlEditor.SetNw(ref view, 1),
+        (ref PacketView view, in FrameRoom _) => TtlEditor.DecNw(ref view),
+        (ref PacketView view, in FrameRoom _) => TtlEditor.SetMpls(ref view, 1),
+        (ref PacketView view, in FrameRoom _) => TtlEditor.DecMpls(ref view),
+        (ref PacketView view, in FrameRoom _) => TtlEditor.CopyIn(ref view),
+        (ref PacketView view, in FrameRoom _) => TtlEditor.CopyOut(ref view),
+    ];
+
     private byte* _memory;
+
+    private delegate EditResult Edit(ref PacketView view, in FrameRoom room);
 
     [OneTimeSetUp]
     public void MapGuardedPage()
@@ -57,7 +75,7 @@ public sealed unsafe partial class HostilePacketTests
 
     private void RunAll(ReadOnlySpan<byte> bytes)
     {
-        for (var field = FlowField.EthDst; field <= FlowField.Ipv6NdTll; field++)
+        for (var field = FlowField.EthDst; field <= FlowField.Ipv6ExtHdr; field++)
         {
             var view = Place(bytes);
             FlowKeyExtractor.Extract(ref view, out _);
@@ -70,11 +88,17 @@ public sealed unsafe partial class HostilePacketTests
         FlowKeyExtractor.Extract(ref whole, out _);
         Checksums.CompletePartial(ref whole);
         CheckFront(bytes.Length);
-        HeaderEditor.PushVlan(ref whole, 4, 0x8100);
-        FlowKeyExtractor.Extract(ref whole, out _);
-        HeaderEditor.PopVlan(ref whole);
-        HeaderEditor.PopVlan(ref whole);
-        CheckFront(bytes.Length + 4);
+        foreach (var edit in Edits)
+        {
+            // No room behind: the page there must not be touched. In front there are 18 bytes, what the largest push takes.
+            var view = Place(bytes);
+            FlowKeyExtractor.Extract(ref view, out _);
+            edit(ref view, new FrameRoom(18, 0));
+            FlowKeyExtractor.Extract(ref view, out _);
+            edit(ref view, default);
+            edit(ref view, default);
+            CheckFront(bytes.Length + 18);
+        }
     }
 
     private PacketView Place(ReadOnlySpan<byte> bytes)

@@ -53,9 +53,9 @@ internal sealed class SamplePacket
         yield return Make("udp4 first fragment", seed, packet => packet.Ip(4, 17, fragment: 0x2000).Ethernet());
         yield return Make("udp4 later fragment", seed, packet => packet.Ip(4, 17, fragment: 0x2010).Ethernet());
         yield return Make("udp4 last fragment", seed, packet => packet.Ip(4, 17, fragment: 0x0010).Ethernet());
-        yield return Make("tcp6 behind extension headers", seed, packet => packet.Ip(6, 6, extensions: [0, 60, 51]).Ethernet());
-        yield return Make("udp6 first fragment", seed, packet => packet.Ip(6, 17, fragment: 1, extensions: [44]).Ethernet());
-        yield return Make("udp6 later fragment", seed, packet => packet.Ip(6, 17, fragment: 0x0100, extensions: [0, 44]).Ethernet());
+        yield return Make("tcp6 behind extension headers", seed, packet => packet.Ip(6, 6, extensions: [0, 60, 51], extensionBits: 64 + 8 + 4).Ethernet());
+        yield return Make("udp6 first fragment", seed, packet => packet.Ip(6, 17, fragment: 1, extensions: [44], extensionBits: 16).Ethernet());
+        yield return Make("udp6 later fragment", seed, packet => packet.Ip(6, 17, fragment: 0x0100, extensions: [0, 44], extensionBits: 64 + 16).Ethernet());
         yield return Make("neighbour solicitation", seed, packet => packet.Ip(6, 58, discovery: 135).Ethernet());
         yield return Make("neighbour advertisement", seed, packet => packet.Ip(6, 58, discovery: 136).Ethernet());
         yield return Make("arp", seed, packet => packet.Arp().Ethernet());
@@ -63,6 +63,18 @@ internal sealed class SamplePacket
         yield return Make("llc", seed, packet => packet.Unknown(0).Ethernet());
         yield return Make("snap arp", seed, packet => packet.Arp().Ethernet(0, snap: true));
         yield return Make("vlan snap udp4", seed, packet => packet.Ip(4, 17).Ethernet(1, snap: true));
+        yield return Make("mpls ip4", seed, packet => packet.Ip(4, 6).Mpls(1).Ethernet());
+        yield return Make("mpls stack ip6", seed, packet => packet.Ip(6, 17).Mpls(3).Ethernet());
+        yield return Make("vlan mpls", seed, packet => packet.Unknown(0x88B5).Mpls(2).Ethernet(1));
+        yield return Make("mpls multicast", seed, packet => packet.Ip(4, 17).Mpls(1, type: 0x8848).Ethernet());
+        yield return Make("pbb", seed, packet => packet.Ip(4, 6).Pbb().Ethernet());
+        yield return Make("btag pbb", seed, packet => packet.Arp().Pbb().Ethernet(1));
+        yield return Make("esp6", seed, packet => packet.Ip(6, 50, extensionBits: 2).Ethernet());
+        yield return Make("no next header", seed, packet => packet.Ip(6, 59, extensions: [0], extensionBits: 64 + 1).Ethernet());
+        yield return Make("all extension headers in order", seed, packet => packet.Ip(6, 6, extensions: [0, 60, 43, 44, 51, 60], extensionBits: 64 + 8 + 32 + 16 + 4).Ethernet());
+        yield return Make("extension headers out of order", seed, packet => packet.Ip(6, 6, extensions: [43, 0], extensionBits: 32 + 64 + 256).Ethernet());
+        yield return Make("extension header twice", seed, packet => packet.Ip(6, 6, extensions: [43, 43], extensionBits: 32 + 128).Ethernet());
+        yield return Make("three destination headers", seed, packet => packet.Ip(6, 6, extensions: [60, 60, 60], extensionBits: 8 + 128).Ethernet());
         yield return Make("unknown type", seed, packet => packet.Unknown(0x88B5).Ethernet());
     }
 
@@ -136,7 +148,7 @@ internal sealed class SamplePacket
         return this;
     }
 
-    private SamplePacket Ip(int version, byte protocol, int fragment = 0, int options = 0, byte[]? extensions = null, byte discovery = 0, bool udpChecksum = true)
+    private SamplePacket Ip(int version, byte protocol, int fragment = 0, int options = 0, byte[]? extensions = null, int extensionBits = 0, byte discovery = 0, bool udpChecksum = true)
     {
         Protocol = protocol;
         var isLater = version == 4 ? (fragment & 0x1FFF) != 0 : (fragment & 0xFFF8) != 0;
@@ -171,6 +183,7 @@ internal sealed class SamplePacket
             BinaryPrimitives.WriteUInt32BigEndian(header, 0x60000000u | ((uint)trafficClass << 20) | label);
             BinaryPrimitives.WriteUInt16BigEndian(header.AsSpan(4), (ushort)(chain.Length + segment.Length));
             Fields[FlowField.Ipv6FlowLabel] = label;
+            Fields[FlowField.Ipv6ExtHdr] = (UInt128)extensionBits;
             Fields[FlowField.Ipv6Src] = Number(addresses[..16]);
             Fields[FlowField.Ipv6Dst] = Number(addresses[16..]);
             L4 = isLater ? -1 : 40 + chain.Length;
@@ -192,6 +205,7 @@ internal sealed class SamplePacket
             {
                 44 => [next, 0, (byte)(fragment >> 8), (byte)fragment, .. RandomBytes(4)],
                 51 => [next, units, .. RandomBytes(((units + 2) * 4) - 2)],
+                43 => [next, units, 0, 0, .. RandomBytes(((units + 1) * 8) - 4)],
                 _ => (byte[])[next, units, .. RandomBytes(((units + 1) * 8) - 2)],
             });
         }
@@ -259,6 +273,42 @@ internal sealed class SamplePacket
             var sum = (ushort)~Fold(Sum(segment) + pseudo);
             BinaryPrimitives.WriteUInt16BigEndian(segment.AsSpan(at), sum == 0 ? (ushort)0xFFFF : sum);
         }
+    }
+
+    /// <summary>Puts label stack entries in front: what stands behind them is hidden from then on.</summary>
+    private SamplePacket Mpls(int entries, ushort type = 0x8847)
+    {
+        _type = type;
+        for (var index = 0; index < entries; index++)
+        {
+            var entry = RandomBytes(4);
+            entry[2] = (byte)(index == 0 ? entry[2] | 1 : entry[2] & 0xFE);
+            _inner = [.. entry, .. _inner];
+        }
+
+        HideInner();
+        var outermost = (uint)Number(_inner[..4]);
+        Fields[FlowField.MplsLabel] = outermost >> 12;
+        Fields[FlowField.MplsTc] = (outermost >> 9) & 7;
+        Fields[FlowField.MplsBos] = (outermost >> 8) & 1;
+        return this;
+    }
+
+    /// <summary>Puts a service instance header and the customer's Ethernet header in front.</summary>
+    private SamplePacket Pbb()
+    {
+        _inner = [.. RandomBytes(4 + 12), (byte)(_type >> 8), (byte)_type, .. _inner];
+        _type = 0x88E7;
+        HideInner();
+        Fields[FlowField.PbbIsid] = Number(_inner[1..4]);
+        return this;
+    }
+
+    private void HideInner()
+    {
+        Fields.Clear();
+        L3 = L4 = -1;
+        Protocol = 0;
     }
 
     private void Ethernet(int tags = 0, bool snap = false, int padding = 0)

@@ -110,6 +110,64 @@ public sealed class PipelineTests
     }
 
     [Test]
+    public void ActionSet_OfAllTagsAndTtls_RunsInTheOrderOfTheStandard()
+    {
+        using var bench = new Bench();
+        bench.Add(1, [], new InstructionSet
+        {
+            Write =
+            [
+                Output(2), SetField(FlowField.MplsLabel, 0x12345), DecMplsTtl(), SetMplsTtl(9), CopyTtlOut(), PushVlan(0x8100), PushMpls(0x8847), DecNwTtl(),
+            ],
+        });
+        var frame = Frames.Udp4();
+        bench.Send(1, frame);
+        var sent = bench.Expect(2);
+        // The label is pushed first, the tag in front of it; the TTL 64 is copied out, decremented, and only then set.
+        sent[12..22].Should().Equal(0x81, 0, 0, 0, 0x88, 0x47, 0x12, 0x34, 0x51, 9);
+        sent[22..].Should().Equal(frame[14..], "behind a label nothing is known to be IP: dec_nw_ttl has nothing to change");
+    }
+
+    [Test]
+    public void ActionSet_PopAndDecrement_WorkOnTheInnerPacket()
+    {
+        using var bench = new Bench();
+        bench.Add(1, [Is(FlowField.EthType, 0x8847)], new InstructionSet { Write = [Output(2), DecNwTtl(), PopMpls(0x0800), CopyTtlIn()] });
+        var frame = Frames.Udp4();
+        byte[] labelled = [.. frame[..12], 0x88, 0x47, 0, 6, 0x41, 31, .. frame[14..]];
+        bench.Send(1, labelled);
+        var sent = bench.Expect(2);
+        sent[22].Should().Be(30, "31 came in from the label, then it was decremented");
+        Frames.ChecksumsAreRight(sent).Should().BeTrue();
+    }
+
+    [TestCase(1)]
+    [TestCase(0)]
+    public void DecNwTtl_NothingLeft_GoesToTheControllerOnly(byte ttl)
+    {
+        using var bench = new Bench();
+        bench.Add(3, [], Bench.Apply(SetNwTtl(ttl), DecNwTtl(), Output(2)));
+        bench.Send(1, Frames.Udp4());
+        bench.ExpectNothing(2);
+        var record = Read(bench);
+        record.Kind.Should().Be(PacketInKind.InvalidTtl);
+        record.Data[22].Should().Be(ttl);
+        record.Cookie.Should().Be(3);
+    }
+
+    [Test]
+    public void TunnelId_Set_IsSeenByTheNextTableAndThePacketIn()
+    {
+        using var bench = new Bench();
+        bench.Add(1, [], Bench.Apply(SetField(FlowField.TunnelId, 77)) with { GotoTable = 1 });
+        bench.Add(1, [Is(FlowField.TunnelId, 77)], Bench.Apply(Output(2), Output(ReservedPort.Controller)), table: 1);
+        var frame = Frames.Udp4();
+        bench.Send(1, frame);
+        bench.Expect(2).Should().Equal(frame);
+        Read(bench).TunnelId.Should().Be(77);
+    }
+
+    [Test]
     public void Vlan_PushAndPop_GiveTheFrameBack()
     {
         using var bench = new Bench();
