@@ -127,8 +127,9 @@ public sealed class SwitchHost : IAsyncDisposable
     private static string Version =>
         typeof(SwitchHost).Assembly.GetName().Version?.ToString(3) ?? "unknown";
 
-    private Port OpenPort(PortOptions options) =>
-        AfXdpPort.Open(options.InterfaceName, options.Number, _datapath.Umem, new AfXdpOptions());
+    private Port OpenPort(PortOptions options) => options.IsLocal
+        ? TapPort.Open(options.InterfaceName, options.Number, _datapath.Umem)
+        : AfXdpPort.Open(options.InterfaceName, options.Number, _datapath.Umem, new AfXdpOptions());
 
     private Task StopPart(string part, Action stop) => StopPart(part, () =>
     {

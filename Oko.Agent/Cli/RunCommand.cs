@@ -17,13 +17,14 @@ internal static class RunCommand
         var controllers = Repeatable("--controller", "URL", "Controller to connect to, tcp:HOST[:PORT]; repeatable.");
         var listeners = Repeatable("--listen", "URL", "Address to listen on for OpenFlow, ptcp:[PORT][:HOST]; repeatable.");
         var ports = Repeatable("--port", "IFNAME[=NUMBER]", "Interface to use as a port; repeatable.");
+        var local = Single("--local", "NAME", "Makes a TAP interface of that name: the host's own port, OFPP_LOCAL.");
         var failMode = Single("--fail-mode", "secure|standalone", "Without a controller: keep to the installed entries, or learn addresses. Without controllers configured standalone, else secure.");
         var config = Single("--config", "FILE", "The same options as JSON; the command line takes precedence.");
         var management = Single("--management", "PATH", $"Path of the management socket [default: {AgentOptions.DefaultManagementPath}].");
         var cpu = Single("--cpu", "N", "Processor that the forwarding thread is pinned to.");
         var logLevel = Single("--log-level", "LEVEL", "trace, debug, information, warning or error [default: information].");
         var command = CliRoot.Make("run", "Runs the switch. Prints 'ready' when ports and listeners are up; logs to standard error.",
-            datapathId, controllers, listeners, ports, failMode, config, management, cpu, logLevel);
+            datapathId, controllers, listeners, ports, local, failMode, config, management, cpu, logLevel);
         cli.SetPlainAction(command, (parsed, terminal) =>
         {
             var settings = new AgentSettings
@@ -32,6 +33,7 @@ internal static class RunCommand
                 Controllers = parsed.GetValue(controllers) ?? [],
                 Listeners = parsed.GetValue(listeners) ?? [],
                 Ports = parsed.GetValue(ports) ?? [],
+                Local = parsed.GetValue(local),
                 FailMode = parsed.GetValue(failMode),
                 Management = parsed.GetValue(management),
                 Cpu = parsed.GetValue(cpu),

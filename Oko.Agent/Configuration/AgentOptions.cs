@@ -18,7 +18,7 @@ public sealed record AgentOptions
     /// <summary>Addresses the switch listens on for OpenFlow.</summary>
     public ImmutableArray<OpenFlowEndpoint> Listeners { get; init; } = [];
 
-    /// <summary>Interfaces given to the switch, in the order they were named.</summary>
+    /// <summary>Interfaces given to the switch, in the order they were named; the host's own port, if asked for, comes last.</summary>
     public ImmutableArray<PortOptions> Ports { get; init; } = [];
 
     /// <summary>What happens without a controller. When not given: <see cref="Configuration.FailMode.Standalone"/> if no controller is

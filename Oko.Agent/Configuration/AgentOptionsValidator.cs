@@ -27,7 +27,7 @@ public static class AgentOptionsValidator
             DatapathId = ReadDatapathId(settings.DatapathId, faults),
             Controllers = controllers,
             Listeners = ReadEndpoints("--listen", settings.Listeners, faults),
-            Ports = ReadPorts(settings.Ports, interfaceNames, faults),
+            Ports = [.. ReadPorts(settings.Ports, interfaceNames, faults), .. ReadLocal(settings.Local, interfaceNames, faults)],
             FailMode = ReadFailMode(settings, faults),
             ManagementPath = ReadManagementPath(settings.Management, faults),
             Cpu = ReadCpu(settings.Cpu, faults),
@@ -162,6 +162,26 @@ public static class AgentOptionsValidator
         var present = interfaceNames.Where(other => other != "lo").Order(StringComparer.Ordinal).Take(12).ToList();
         return $"there is no interface {name} in this network namespace; " +
             (present.Count == 0 ? "there is none but the loopback." : $"there are {string.Join(", ", present)}.");
+    }
+
+    private static ImmutableArray<PortOptions> ReadLocal(string? name, IReadOnlyCollection<string> interfaceNames, List<string> faults)
+    {
+        if (name is null)
+        {
+            return [];
+        }
+
+        if (name.Length == 0 || Encoding.UTF8.GetByteCount(name) > PortOptions.MaxNameLength || name is "." or ".." ||
+            name.AsSpan().IndexOfAny("/:%=") >= 0 || name.Any(char.IsWhiteSpace))
+        {
+            faults.Add($"--local {name}: no name for an interface; allowed are 1 to {PortOptions.MaxNameLength} bytes without blanks, '/', ':', '%' and '=', such as oko0.");
+        }
+        else if (interfaceNames.Contains(name))
+        {
+            faults.Add($"--local {name}: there is an interface of that name already, and the switch makes its own; choose another name.");
+        }
+
+        return [new PortOptions(name, Oko.Datapath.Pipeline.ReservedPort.Local)];
     }
 
     private static FailMode ReadFailMode(AgentSettings settings, List<string> faults)

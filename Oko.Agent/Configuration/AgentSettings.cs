@@ -16,6 +16,9 @@ public sealed record AgentSettings
     /// <summary><c>--port IFNAME[=NUMBER]</c>, repeatable.</summary>
     public IReadOnlyList<string> Ports { get; init; } = [];
 
+    /// <summary><c>--local</c>: name of the host's own port.</summary>
+    public string? Local { get; init; }
+
     /// <summary><c>--fail-mode</c>: secure or standalone.</summary>
     public string? FailMode { get; init; }
 
@@ -35,6 +38,7 @@ public sealed record AgentSettings
         Controllers = Controllers.Count > 0 ? Controllers : others.Controllers,
         Listeners = Listeners.Count > 0 ? Listeners : others.Listeners,
         Ports = Ports.Count > 0 ? Ports : others.Ports,
+        Local = Local ?? others.Local,
         FailMode = FailMode ?? others.FailMode,
         Management = Management ?? others.Management,
         Cpu = Cpu ?? others.Cpu,

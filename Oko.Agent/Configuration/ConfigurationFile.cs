@@ -11,7 +11,7 @@ public static class ConfigurationFile
 {
     private const long MaxSizeBytes = 1 << 20;
 
-    private static readonly string[] Names = ["datapath-id", "controller", "listen", "port", "fail-mode", "management", "cpu", "log-level"];
+    private static readonly string[] Names = ["datapath-id", "controller", "listen", "port", "local", "fail-mode", "management", "cpu", "log-level"];
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="ConfigurationException">The file cannot be read, is not JSON, or holds what no option is called; each fault
@@ -86,6 +86,7 @@ public static class ConfigurationFile
             Controllers = List("controller"),
             Listeners = List("listen"),
             Ports = List("port"),
+            Local = Single("local"),
             FailMode = Single("fail-mode"),
             Management = Single("management"),
             Cpu = Single("cpu"),

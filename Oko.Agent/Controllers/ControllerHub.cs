@@ -51,8 +51,9 @@ public sealed class ControllerHub : IConnectionHandler, IAsyncDisposable
         var log = loggers.CreateLogger<ControllerHub>();
         _roles = new RoleElection(_sessions);
         var filterRequests = new FilterRequestHandler(rules, filters);
-        var multiparts = new MultipartResponder(options, rules, ports, _portRecords, filterRequests);
-        _handler = new RequestHandler(options, rules, ports, _roles, new PortModHandler(ports), multiparts, filterRequests, log);
+        var queues = new QueueRecords(ports);
+        var multiparts = new MultipartResponder(options, rules, ports, _portRecords, queues, filterRequests);
+        _handler = new RequestHandler(options, rules, _roles, new PortModHandler(ports), multiparts, queues, filterRequests, log);
         _fallback = new StandaloneFallback(rules, options, log);
         _packetIns = new PacketInDelivery(datapath, _sessions, log);
         _channel = new OpenFlowChannel(this, loggers.CreateLogger<OpenFlowChannel>(), options.Channel);

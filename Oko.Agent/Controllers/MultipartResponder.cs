@@ -10,10 +10,9 @@ using Oko.OpenFlow.Wire;
 namespace Oko.Agent.Controllers;
 
 /// <summary>Answers multipart requests. Control thread only; long replies are encoded and sent on a pool thread.</summary>
-/// <remarks>This switch has no queues: requests about all of them get empty replies, requests about one the error that it does
-/// not exist. Source: OpenFlow 1.3.5, 7.3.5 "Multipart Messages".</remarks>
+/// <remarks>Source: OpenFlow 1.3.5, 7.3.5 "Multipart Messages".</remarks>
 internal sealed class MultipartResponder(
-    ControllerOptions options, RuleManager rules, SwitchPorts ports, PortRecords portRecords, FilterRequestHandler filters)
+    ControllerOptions options, RuleManager rules, SwitchPorts ports, PortRecords portRecords, QueueRecords queues, FilterRequestHandler filters)
 {
     private const string Manufacturer = "OkoSwitch", Hardware = "OkoSwitch software switch", SerialNumber = "None";
 
@@ -33,7 +32,7 @@ internal sealed class MultipartResponder(
         PortStatsRequest port => new PortStatsReply([.. Select(port.Port).Select(portRecords.Measure)]),
         TableFeatures { Entries.IsEmpty: true } => _tables.Describe(session.View.Aware),
         TableFeatures => throw RefuseTableFeatures(session),
-        QueueStatsRequest queue => AnswerQueues(queue),
+        QueueStatsRequest queue => new QueueStatsReply(queues.Measure(queue)),
         GroupStatsRequest group => new GroupStatsReply(rules.GetGroupStats(group.Group)),
         MeterRequest { Kind: MultipartType.Meter } meter => new MeterStatsReply(rules.GetMeterStats(meter.Meter)),
         MeterRequest meter => new MeterConfigurationReply(rules.GetMeters(meter.Meter)),
@@ -47,7 +46,7 @@ internal sealed class MultipartResponder(
     {
         MultipartType.Desc => new DescriptionReply(Manufacturer, Hardware, options.SoftwareVersion, SerialNumber, options.Description),
         MultipartType.Table => new TableStatsReply(rules.GetTableStats()),
-        MultipartType.PortDesc => new PortDescriptionReply([.. OpenPorts().Select(PortRecords.Describe)]),
+        MultipartType.PortDesc => new PortDescriptionReply([.. ports.Opened.Select(PortRecords.Describe)]),
         MultipartType.GroupDesc => new GroupDescriptionReply(rules.GetGroups()),
         MultipartType.GroupFeatures => TableFeatureCatalogue.GroupFeatures,
         MultipartType.MeterFeatures => TableFeatureCatalogue.MeterFeatures,
@@ -62,13 +61,11 @@ internal sealed class MultipartResponder(
         ? OpenFlowErrorException.BadRequest(BadRequestCode.IsSlave, "a slave cannot change the features of tables")
         : new OpenFlowErrorException(ErrorType.TableFeaturesFailed, (ushort)TableFeaturesFailedCode.Eperm, "the features of the tables cannot be changed");
 
-    private IEnumerable<Port> OpenPorts() => ports.All.Select(entry => entry.Port).OfType<Port>();
-
     private IEnumerable<Port> Select(PortNumber number)
     {
         if (number == PortNumber.Any)
         {
-            return OpenPorts();
+            return ports.Opened;
         }
 
         return ports.Find(number.Value) is { } port
@@ -76,17 +73,6 @@ internal sealed class MultipartResponder(
             : throw OpenFlowErrorException.BadRequest(BadRequestCode.BadPort, $"port {number}: there is no such port");
     }
 
-    private RawReply AnswerQueues(QueueStatsRequest request)
-    {
-        if (request.Port != PortNumber.Any && ports.Find(request.Port.Value) is null)
-        {
-            throw new OpenFlowErrorException(ErrorType.QueueOpFailed, (ushort)QueueOpFailedCode.BadPort, $"port {request.Port}: there is no such port");
-        }
-
-        return request.Queue == QueueId.All
-            ? new RawReply(MultipartType.Queue, [])
-            : throw new OpenFlowErrorException(ErrorType.QueueOpFailed, (ushort)QueueOpFailedCode.BadQueue, $"queue {request.Queue.Value}: ports have no queues");
-    }
 
     /// <summary>Sends the parts of a reply: the first at once, the rest as the peer takes them, off the control thread.</summary>
     private Task Send(ControllerSession session, IEnumerable<MultipartReply> parts)

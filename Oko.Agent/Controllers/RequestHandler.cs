@@ -1,5 +1,4 @@
 using Oko.Agent.Filters;
-using Oko.Agent.Ports;
 using Oko.Agent.Rules;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.OkoExtension;
@@ -13,10 +12,10 @@ namespace Oko.Agent.Controllers;
 internal sealed class RequestHandler(
     ControllerOptions options,
     RuleManager rules,
-    SwitchPorts ports,
     RoleElection roles,
     PortModHandler portMods,
     MultipartResponder multiparts,
+    QueueRecords queues,
     FilterRequestHandler filters,
     ILogger log)
 {
@@ -82,7 +81,7 @@ internal sealed class RequestHandler(
                 session.Send(DescribeFeatures(message.Xid));
                 break;
             case GetConfigRequest:
-                session.Send(new GetConfigReply(ConfigFlags.FragNormal, session.MissSendLength) { Xid = message.Xid });
+                session.Send(new GetConfigReply(rules.DropsFragments ? ConfigFlags.FragDrop : ConfigFlags.FragNormal, session.MissSendLength) { Xid = message.Xid });
                 break;
             case SetConfig config:
                 Configure(session, config);
@@ -108,8 +107,8 @@ internal sealed class RequestHandler(
             case TableMod mod:
                 CheckTableMod(mod);
                 break;
-            case QueueGetConfigRequest queues:
-                session.Send(DescribeQueues(queues));
+            case QueueGetConfigRequest asked:
+                session.Send(new QueueGetConfigReply(asked.Port, queues.Describe(asked.Port)) { Xid = message.Xid });
                 break;
             case ErrorMessage error:
                 ControllerLog.ErrorReceived(log, session.Connection.Peer, ErrorCatalogue.Describe(error.ErrorType, error.Code, error.Experimenter), error.Xid);
@@ -140,14 +139,25 @@ internal sealed class RequestHandler(
         BufferCount: 0,
         (byte)rules.TableCount,
         AuxiliaryId: 0,
-        Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats | Capabilities.GroupStats) { Xid = xid };
+        Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats | Capabilities.GroupStats | Capabilities.QueueStats) { Xid = xid };
 
-    /// <summary>Fragments go through the tables like other packets; the other ways to treat them do not exist here.</summary>
-    private static void Configure(ControllerSession session, SetConfig config)
+    /// <summary>Fragments go through the tables like other packets or are dropped where they come in, for the whole switch. They
+    /// are not put together again, which the features reply says by the lack of OFPC_IP_REASM. The length is the session's; it
+    /// cuts nothing, since packets to the controllers are cut by the output action's max_len, and those that no output sent must
+    /// be whole where there are no buffers (7.4.1).</summary>
+    private void Configure(ControllerSession session, SetConfig config)
     {
-        if (config.Flags != ConfigFlags.FragNormal)
+        if (config.Flags is not (ConfigFlags.FragNormal or ConfigFlags.FragDrop))
         {
-            throw new OpenFlowErrorException(ErrorType.SwitchConfigFailed, (ushort)SwitchConfigFailedCode.BadFlags, $"flags 0x{(ushort)config.Flags:x4}: only OFPC_FRAG_NORMAL (0) is supported");
+            throw new OpenFlowErrorException(
+                ErrorType.SwitchConfigFailed, (ushort)SwitchConfigFailedCode.BadFlags,
+                $"flags 0x{(ushort)config.Flags:x4}: allowed are OFPC_FRAG_NORMAL (0) and OFPC_FRAG_DROP (1); this switch cannot reassemble");
+        }
+
+        var drops = config.Flags == ConfigFlags.FragDrop;
+        if (session.Role == ControllerRole.Slave && drops != rules.DropsFragments)
+        {
+            throw OpenFlowErrorException.BadRequest(BadRequestCode.IsSlave, "a slave cannot change how fragments are treated");
         }
 
         // 65534 is what ovs-ofctl's manual asks for to see whole packets, so it is taken though it is over OFPCML_MAX.
@@ -159,6 +169,7 @@ internal sealed class RequestHandler(
         }
 
         session.MissSendLength = config.MissSendLength;
+        rules.DropsFragments = drops;
     }
 
     /// <summary>The bits of earlier versions are deprecated and mean nothing (OpenFlow 1.3.5, 7.3.3).</summary>
@@ -174,9 +185,4 @@ internal sealed class RequestHandler(
             throw new OpenFlowErrorException(ErrorType.TableModFailed, (ushort)TableModFailedCode.BadConfig, $"config 0x{mod.Config:x}: bits above 3 are unknown");
         }
     }
-
-    private QueueGetConfigReply DescribeQueues(QueueGetConfigRequest request) =>
-        request.Port == PortNumber.Any || ports.Find(request.Port.Value) is not null
-            ? new QueueGetConfigReply(request.Port, []) { Xid = request.Xid }
-            : throw new OpenFlowErrorException(ErrorType.QueueOpFailed, (ushort)QueueOpFailedCode.BadPort, $"port {request.Port}: there is no such port");
 }

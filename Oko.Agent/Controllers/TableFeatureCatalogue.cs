@@ -19,7 +19,7 @@ internal sealed class TableFeatureCatalogue
     private const uint HasMask = 1 << 8;
 
     private static readonly ImmutableArray<uint> Actions =
-        [.. Enum.GetValues<ActionType>().Where(type => type is not (ActionType.SetQueue or ActionType.Experimenter)).Select(type => (uint)type)];
+        [.. Enum.GetValues<ActionType>().Where(type => type != ActionType.Experimenter).Select(type => (uint)type)];
 
     private static readonly ImmutableArray<OxmField> Unsettable = [OxmCatalogue.InPort, OxmCatalogue.InPhyPort, OxmCatalogue.Metadata, OxmCatalogue.Ipv6Exthdr];
 

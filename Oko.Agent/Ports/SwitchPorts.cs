@@ -39,6 +39,9 @@ public sealed class SwitchPorts
     /// <summary>All ports the switch was given, with the port that is open now, or null while the interface is away.</summary>
     public IReadOnlyList<(PortOptions Options, Port? Port)> All => [.. _entries.Select(entry => (entry.Options, entry.Port))];
 
+    /// <summary>The ports that are open now.</summary>
+    public IEnumerable<Port> Opened => _entries.Select(entry => entry.Port).OfType<Port>();
+
     /// <summary>The open port with a number, or null.</summary>
     public Port? Find(uint number) => _entries.Find(entry => entry.Options.Number == number)?.Port;
 
@@ -56,8 +59,7 @@ public sealed class SwitchPorts
     /// <summary>Says in one line which ports hand over packets with unfinished checksums, if any do.</summary>
     public void ReportPartialChecksums()
     {
-        var names = string.Join(", ", _entries.Select(entry => entry.Port).OfType<Port>()
-            .Where(port => port.MayCarryPartialChecksums).Select(port => port.Name));
+        var names = string.Join(", ", Opened.Where(port => port.MayCarryPartialChecksums).Select(port => port.Name));
         if (names.Length > 0)
         {
             LogMessages.PartialChecksums(_log, names);
@@ -79,11 +81,17 @@ public sealed class SwitchPorts
 
         // The device of the port is not always the one that the event is about: events come late, and a device that took the
         // name of another may already be open.
-        var isOfAnother = entry.Port is AfXdpPort open && open.InterfaceIndex != change.Link.Index;
+        var isOfAnother = entry.Port is DevicePort open && open.InterfaceIndex != change.Link.Index;
         switch (change.Kind)
         {
             case LinkEventKind.Removed when !isOfAnother:
                 Close(entry);
+                if (entry.Options.IsLocal)
+                {
+                    // The switch's own device: nobody else would make it again.
+                    Reopen(entry);
+                }
+
                 break;
             case LinkEventKind.Removed:
                 break;
@@ -114,7 +122,7 @@ public sealed class SwitchPorts
 
         entry.ConfigBits = port.ConfigBits;
         entry.Port = null;
-        (port as AfXdpPort)?.ApplyRemoval();
+        (port as DevicePort)?.ApplyRemoval();
         _datapath.RemovePort(port.Number);
         port.Dispose();
         LogMessages.PortRemoved(_log, port.Number, port.Name);
@@ -150,7 +158,7 @@ public sealed class SwitchPorts
 
     private void UpdateLink(Port port, LinkInfo link)
     {
-        if (port is AfXdpPort device && device.ApplyLink(link))
+        if (port is DevicePort device && device.ApplyLink(link))
         {
             LogMessages.PortLinkChanged(_log, port.Number, port.Name, (port.StateBits & Port.StateLinkDown) == 0 ? "up" : "down");
             Changed?.Invoke(new PortChange(PortChangeKind.Modified, port));

@@ -87,7 +87,10 @@ internal static class ActionTranslator
                 return DatapathAction.ToGroup(targets.FindGroup(group.Group.Value)
                     ?? throw OpenFlowErrorException.BadAction(BadActionCode.BadOutGroup, $"group {group.Group.Value} does not exist; add it first"));
             case SetQueueAction queue:
-                throw OpenFlowErrorException.BadAction(BadActionCode.BadQueue, $"queue {queue.Queue.Value} does not exist; ports have no queues");
+                return targets.HasQueue(queue.Queue.Value)
+                    ? DatapathAction.SetQueue(queue.Queue.Value)
+                    : throw OpenFlowErrorException.BadAction(
+                        BadActionCode.BadQueue, $"set_queue: no port has a queue {queue.Queue.Value}; QUEUE_GET_CONFIG lists those there are");
             case ExperimenterAction experimenter:
                 throw OpenFlowErrorException.BadAction(
                     BadActionCode.BadExperimenter, $"experimenter 0x{experimenter.Experimenter:x8} has no actions here");

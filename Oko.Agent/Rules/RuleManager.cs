@@ -40,7 +40,7 @@ public sealed class RuleManager : IDisposable
         _options = options;
         _control = new ControlThread("oko-control", log);
         _rules = new RuleStore(datapath);
-        var targets = new ActionTargets(id => _groups!.Find(id), id => _meters!.Find(id));
+        var targets = new ActionTargets(id => _groups!.Find(id), id => _meters!.Find(id), id => datapath.Ports.Any(port => id < port.Queues.Length));
         _groups = new GroupTable(_rules, targets, options.Clock, OnRemoved);
         _meters = new MeterTable(_rules, datapath, options.Clock, OnRemoved);
         _flowMods = new FlowModHandler(_rules, options.MaxRulesPerTable, options.Clock, id => FindFilter(id), targets, OnRemoved);
@@ -62,6 +62,13 @@ public sealed class RuleManager : IDisposable
 
     /// <summary>Entries that one table holds at most.</summary>
     public int MaxRulesPerTable => _options.MaxRulesPerTable;
+
+    /// <inheritdoc cref="Oko.Datapath.Workers.Datapath.DropsFragments"/>
+    public bool DropsFragments
+    {
+        get => _datapath.DropsFragments;
+        set => _datapath.DropsFragments = value;
+    }
 
     /// <summary>Work items waiting for the control thread; who reads from a socket stops above a bound of his own.</summary>
     public int PendingCount => _control.PendingCount;

@@ -37,6 +37,9 @@ internal sealed unsafe class AfXdpResources : IDisposable
     /// <summary>One per RX queue, by number.</summary>
     internal List<XdpSocket> Sockets { get; } = [];
 
+    /// <summary>How many of the sockets can send: as many as the device has TX queues.</summary>
+    internal int TransmitQueues { get; private set; } = 1;
+
     /// <summary>The program on the device.</summary>
     internal XdpAttachment? Attachment { get; private set; }
 
@@ -64,7 +67,7 @@ internal sealed unsafe class AfXdpResources : IDisposable
             resources.OpenAll(umem, options);
             return resources;
         }
-        catch (XdpSystemCallException exception)
+        catch (SystemCallException exception)
         {
             resources.Dispose();
             throw new PortOpenException(name, Explain(link, exception));
@@ -96,7 +99,8 @@ internal sealed unsafe class AfXdpResources : IDisposable
 
     private void OpenAll(Umem umem, AfXdpOptions options)
     {
-        var queues = Ethtool.ReadReceiveQueues(Link.Name);
+        var (queues, sending) = Ethtool.ReadQueues(Link.Name);
+        TransmitQueues = Math.Min(queues, sending);
         _program = LoadProgram(queues, options);
         for (var queue = 0; queue < queues; queue++)
         {
@@ -125,7 +129,7 @@ internal sealed unsafe class AfXdpResources : IDisposable
             {
                 return open();
             }
-            catch (XdpSystemCallException exception)
+            catch (SystemCallException exception)
                 when (exception.Error is Errno.Busy or Errno.Exists && Stopwatch.GetElapsedTime(started) < BusyPatience)
             {
                 Thread.Sleep(10);
@@ -143,7 +147,7 @@ internal sealed unsafe class AfXdpResources : IDisposable
                 _injectMap = new InjectMap();
                 return new RedirectProgram(queues, Link.Index, _injectMap);
             }
-            catch (XdpSystemCallException)
+            catch (SystemCallException)
             {
                 // The plain program below does without; if the reason was another one, it says so.
                 _injectMap?.Dispose();
@@ -157,7 +161,7 @@ internal sealed unsafe class AfXdpResources : IDisposable
     /// <summary>A switch takes frames for any address. Bound to a descriptor, so it ends with the process.</summary>
     private void BecomePromiscuous()
     {
-        _promiscuous = XdpSystemCallException.Check(
+        _promiscuous = SystemCallException.Check(
             Socket.Open(Socket.FamilyPacket, Socket.TypeRaw | Socket.CloseOnExec, 0), "socket(AF_PACKET)");
         var membership = new Socket.PacketMembership
         {
@@ -165,12 +169,12 @@ internal sealed unsafe class AfXdpResources : IDisposable
             Type = Socket.PacketMembership.Promiscuous,
         };
         // SAFETY: the kernel copies the structure, whose size is given.
-        _ = XdpSystemCallException.Check(
+        _ = SystemCallException.Check(
             Socket.SetOption(_promiscuous, Socket.LevelPacket, Socket.OptionPacketAddMembership, &membership, (uint)sizeof(Socket.PacketMembership)),
             "PACKET_ADD_MEMBERSHIP");
     }
 
-    private static string Explain(LinkInfo link, XdpSystemCallException exception)
+    private static string Explain(LinkInfo link, SystemCallException exception)
     {
         var what = $"interface {link.Name} cannot be opened: {exception.Message}";
         return exception.Error switch

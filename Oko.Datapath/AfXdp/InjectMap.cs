@@ -47,17 +47,17 @@ internal sealed unsafe class InjectMap : IDisposable
     private byte* _value;
 
     /// <summary>Makes and maps the map.</summary>
-    /// <exception cref="XdpSystemCallException">The kernel refuses.</exception>
+    /// <exception cref="SystemCallException">The kernel refuses.</exception>
     internal InjectMap()
     {
-        Handle = XdpSystemCallException.CheckValue(
+        Handle = SystemCallException.CheckValue(
             LinuxBpf.CreateMap(LinuxBpf.MapTypeArray, sizeof(uint), ValueSize, 1, LinuxBpf.MapMmapable, "oko_inject"u8), "BPF_MAP_CREATE");
         var address = Mman.Map(0, ValueSize, Mman.ProtectRead | Mman.ProtectWrite, Mman.MapShared | Mman.MapPopulate, Handle, 0);
         if (address == Mman.MapFailed)
         {
             var error = Marshal.GetLastPInvokeError();
             Dispose();
-            throw new XdpSystemCallException("mmap of a BPF map", error);
+            throw new SystemCallException("mmap of a BPF map", error);
         }
 
         // SAFETY: the mapping is ValueSize long until Dispose, which the owner calls after the worker gave the port up.

@@ -39,10 +39,10 @@ internal sealed class RedirectProgram : IDisposable
     /// <param name="queues">Queues of the device.</param>
     /// <param name="interfaceIndex">The device, for injected packets.</param>
     /// <param name="inject">The inject map, or null.</param>
-    /// <exception cref="XdpSystemCallException">The kernel refuses: EPERM without CAP_BPF and CAP_NET_ADMIN.</exception>
+    /// <exception cref="SystemCallException">The kernel refuses: EPERM without CAP_BPF and CAP_NET_ADMIN.</exception>
     internal RedirectProgram(int queues, uint interfaceIndex, InjectMap? inject)
     {
-        MapHandle = XdpSystemCallException.CheckValue(
+        MapHandle = SystemCallException.CheckValue(
             LinuxBpf.CreateMap(LinuxBpf.MapTypeXskMap, sizeof(uint), sizeof(uint), (uint)queues, 0, "oko_sockets"u8), "BPF_MAP_CREATE");
         var code = new List<ulong>();
         if (inject is not null)
@@ -55,7 +55,7 @@ internal sealed class RedirectProgram : IDisposable
         if (handle < 0)
         {
             Dispose();
-            throw new XdpSystemCallException(log.Length == 0 ? "BPF_PROG_LOAD" : $"BPF_PROG_LOAD ({log})", -handle);
+            throw new SystemCallException(log.Length == 0 ? "BPF_PROG_LOAD" : $"BPF_PROG_LOAD ({log})", -handle);
         }
 
         Handle = handle;
@@ -69,7 +69,7 @@ internal sealed class RedirectProgram : IDisposable
 
     /// <summary>Directs a queue to a socket.</summary>
     internal void SetSocket(XdpSocket socket) =>
-        XdpSystemCallException.CheckValue(LinuxBpf.UpdateMap(MapHandle, (uint)socket.Queue, (uint)socket.Handle), "BPF_MAP_UPDATE_ELEM");
+        SystemCallException.CheckValue(LinuxBpf.UpdateMap(MapHandle, (uint)socket.Queue, (uint)socket.Handle), "BPF_MAP_UPDATE_ELEM");
 
     /// <inheritdoc/>
     public void Dispose()

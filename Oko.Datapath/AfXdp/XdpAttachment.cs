@@ -23,7 +23,7 @@ internal sealed class XdpAttachment : IDisposable
     /// <param name="program">The program.</param>
     /// <param name="link">The device.</param>
     /// <param name="mode">Automatic falls back to generic mode unless the device is taken.</param>
-    /// <exception cref="XdpSystemCallException">EBUSY or EEXIST: another program is there.</exception>
+    /// <exception cref="SystemCallException">EBUSY or EEXIST: another program is there.</exception>
     internal static XdpAttachment Attach(RedirectProgram program, LinkInfo link, XdpMode mode)
     {
         if (mode != XdpMode.Generic)
@@ -36,11 +36,11 @@ internal sealed class XdpAttachment : IDisposable
 
             if (mode == XdpMode.Native || -native is Errno.Busy or Errno.Exists or Errno.OperationNotPermitted or Errno.NoDevice)
             {
-                throw new XdpSystemCallException("BPF_LINK_CREATE (native XDP)", -native);
+                throw new SystemCallException("BPF_LINK_CREATE (native XDP)", -native);
             }
         }
 
-        var generic = XdpSystemCallException.CheckValue(
+        var generic = SystemCallException.CheckValue(
             LinuxBpf.CreateXdpLink(program.Handle, link.Index, LinuxBpf.XdpGeneric), "BPF_LINK_CREATE (generic XDP)");
         return new XdpAttachment(generic, isNative: false);
     }

@@ -82,7 +82,7 @@ internal sealed unsafe class XdpSocket : IDisposable
     /// <param name="driver">Its driver, the criterion for sharing.</param>
     /// <param name="queue">Queue number from 0.</param>
     /// <param name="options">Ring size and copy mode.</param>
-    /// <exception cref="XdpSystemCallException">The kernel refuses; EBUSY when another socket has the queue.</exception>
+    /// <exception cref="SystemCallException">The kernel refuses; EBUSY when another socket has the queue.</exception>
     internal static XdpSocket Open(Umem umem, LinkInfo link, string driver, int queue, AfXdpOptions options)
     {
         var socket = new XdpSocket(umem, link, driver, queue, options);
@@ -92,7 +92,7 @@ internal sealed unsafe class XdpSocket : IDisposable
             {
                 return socket.SetUp(other.Handle);
             }
-            catch (XdpSystemCallException exception) when (exception.Error is not Errno.Busy)
+            catch (SystemCallException exception) when (exception.Error is not Errno.Busy)
             {
                 // The other socket's device was unplugged: try the next, at last register anew.
             }
@@ -153,7 +153,7 @@ internal sealed unsafe class XdpSocket : IDisposable
     {
         try
         {
-            Handle = XdpSystemCallException.Check(
+            Handle = SystemCallException.Check(
                 Socket.Open(Socket.FamilyXdp, Socket.TypeRaw | Socket.CloseOnExec, 0), "socket(AF_XDP)");
             if (shareWith < 0)
             {
@@ -196,7 +196,7 @@ internal sealed unsafe class XdpSocket : IDisposable
             ChunkSize = (uint)_umem.FrameSize,
         };
         // SAFETY: the kernel pins the UMEM's pages; they stay mapped until all sockets are closed (Umem.Dispose).
-        _ = XdpSystemCallException.Check(
+        _ = SystemCallException.Check(
             Socket.SetOption(Handle, Socket.LevelXdp, IfXdp.OptionUmemRegister, &registration, (uint)sizeof(IfXdp.UmemRegistration)),
             "XDP_UMEM_REG");
     }
@@ -204,18 +204,18 @@ internal sealed unsafe class XdpSocket : IDisposable
     private void SetRingSize(int option, string name)
     {
         var size = _ringSize;
-        _ = XdpSystemCallException.Check(Socket.SetOption(Handle, Socket.LevelXdp, option, &size, sizeof(uint)), name);
+        _ = SystemCallException.Check(Socket.SetOption(Handle, Socket.LevelXdp, option, &size, sizeof(uint)), name);
     }
 
     private void MapRings()
     {
         IfXdp.MmapOffsets offsets = default;
         var size = (uint)sizeof(IfXdp.MmapOffsets);
-        _ = XdpSystemCallException.Check(
+        _ = SystemCallException.Check(
             Socket.GetOption(Handle, Socket.LevelXdp, IfXdp.OptionMmapOffsets, &offsets, &size), "XDP_MMAP_OFFSETS");
         if (size != sizeof(IfXdp.MmapOffsets))
         {
-            throw new XdpSystemCallException("XDP_MMAP_OFFSETS (Linux 5.4 or newer is needed)", Errno.InvalidArgument);
+            throw new SystemCallException("XDP_MMAP_OFFSETS (Linux 5.4 or newer is needed)", Errno.InvalidArgument);
         }
 
         // SAFETY: the offsets are the kernel's own for the mapping of that ring, and the mapping is as long as its last entry.
@@ -239,7 +239,7 @@ internal sealed unsafe class XdpSocket : IDisposable
         var address = Mman.Map(0, size, Mman.ProtectRead | Mman.ProtectWrite, Mman.MapShared | Mman.MapPopulate, Handle, pageOffset);
         if (address == Mman.MapFailed)
         {
-            throw new XdpSystemCallException("mmap of an AF_XDP ring", Marshal.GetLastPInvokeError());
+            throw new SystemCallException("mmap of an AF_XDP ring", Marshal.GetLastPInvokeError());
         }
 
         _mappings.Add((address, size));
@@ -267,7 +267,7 @@ internal sealed unsafe class XdpSocket : IDisposable
             address.Flags = (ushort)(IfXdp.UseNeedWakeup | (MustCopy ? IfXdp.Copy : 0));
         }
 
-        _ = XdpSystemCallException.Check(Socket.Bind(Handle, &address, (uint)sizeof(IfXdp.SocketAddress)), $"bind(AF_XDP, queue {Queue})");
+        _ = SystemCallException.Check(Socket.Bind(Handle, &address, (uint)sizeof(IfXdp.SocketAddress)), $"bind(AF_XDP, queue {Queue})");
         IfXdp.Options chosen = default;
         var size = (uint)sizeof(IfXdp.Options);
         if (Socket.GetOption(Handle, Socket.LevelXdp, IfXdp.OptionOptions, &chosen, &size) == 0)

@@ -25,7 +25,7 @@ public sealed class Bucket
         init
         {
             _actions = ActionOrder.Arrange(value);
-            KeepsPacket = _actions.All(action => action.Kind is ActionKind.Output or ActionKind.Group);
+            KeepsPacket = _actions.All(action => action.Kind is ActionKind.Output or ActionKind.Group or ActionKind.SetQueue);
         }
     }
 

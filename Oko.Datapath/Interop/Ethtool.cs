@@ -55,11 +55,13 @@ internal static unsafe class Ethtool
         return Ask(name, &information) ? Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(information.Driver)) : string.Empty;
     }
 
-    /// <summary>Number of RX queues; 1 if the driver does not say.</summary>
-    internal static int ReadReceiveQueues(string name)
+    /// <summary>Number of RX and of TX queues; 1 of each if the driver does not say.</summary>
+    internal static (int Receive, int Transmit) ReadQueues(string name)
     {
         var channels = new Channels { Command = GetChannels };
-        return Ask(name, &channels) ? (int)Math.Clamp(channels.Receive + channels.Combined, 1, 1024) : 1;
+        return Ask(name, &channels)
+            ? ((int)Math.Clamp(channels.Receive + channels.Combined, 1, 1024), (int)Math.Clamp(channels.Transmit + channels.Combined, 1, 1024))
+            : (1, 1);
     }
 
     /// <summary>Speed in kilobits per second; 0 if unknown.</summary>

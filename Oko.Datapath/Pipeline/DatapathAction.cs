@@ -45,6 +45,9 @@ public enum ActionKind : byte
     /// <summary>Write a header field.</summary>
     SetField,
 
+    /// <summary>Choose the queue of later outputs.</summary>
+    SetQueue,
+
     /// <summary>Process by a group.</summary>
     Group,
 
@@ -54,7 +57,7 @@ public enum ActionKind : byte
 
 /// <summary>One action as the worker executes it. Immutable.</summary>
 /// <param name="Kind">What it does.</param>
-/// <param name="Port">Output: port number, reserved ones as in OpenFlow (<see cref="ReservedPort"/>).</param>
+/// <param name="Port">Output: port number, reserved ones as in OpenFlow (<see cref="ReservedPort"/>); SetQueue: number of the queue.</param>
 /// <param name="MaxLength">Output to the controller: bytes of the packet to send at most; 0xFFFF = all.</param>
 /// <param name="Field">SetField: which.</param>
 /// <param name="Value">SetField, SetMplsTtl, SetNwTtl: the value, right-aligned, host order.</param>
@@ -71,6 +74,9 @@ public readonly record struct DatapathAction(
 
     /// <summary>Processes the packet, or a copy of it, by a group.</summary>
     public static DatapathAction ToGroup(Group group) => new(ActionKind.Group, Group: group);
+
+    /// <summary>Lets later outputs of the packet leave by a queue of the port they go to.</summary>
+    public static DatapathAction SetQueue(uint queue) => new(ActionKind.SetQueue, Port: queue);
 
     /// <summary>Pushes a VLAN tag.</summary>
     public static DatapathAction PushVlan(ushort etherType) => new(ActionKind.PushVlan, EtherType: etherType);

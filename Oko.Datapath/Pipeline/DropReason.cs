@@ -47,6 +47,9 @@ public enum DropReason : byte
 
     /// <summary>A meter's drop band.</summary>
     Metered,
+
+    /// <summary>An IP fragment, while the switch drops those (OFPC_FRAG_DROP).</summary>
+    Fragment,
 }
 
 /// <summary>The reasons in words.</summary>
@@ -77,6 +80,7 @@ public static class DropReasons
         DropReason.NoFloodPort => "a flood found no other port that is up and may send",
         DropReason.NoLiveBucket => "no bucket of the select or fast failover group was live",
         DropReason.Metered => "a meter's drop band",
+        DropReason.Fragment => "the packet is an IP fragment and the switch was configured to drop those (OFPC_FRAG_DROP)",
         _ => throw new ArgumentOutOfRangeException(nameof(reason)),
     };
 }

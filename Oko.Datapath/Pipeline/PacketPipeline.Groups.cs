@@ -123,6 +123,7 @@ internal sealed unsafe partial class PacketPipeline
     private void ExecuteBucket(Bucket bucket, ref PacketView packet, ref FlowKey key)
     {
         bucket.Count(packet.Length);
+        var queue = _queue;
         if (bucket.KeepsPacket)
         {
             ApplyAll(bucket.Actions, ref packet, ref key);
@@ -136,6 +137,8 @@ internal sealed unsafe partial class PacketPipeline
             _outputs++;
             _drops[(int)DropReason.NoFrame]++;
         }
+
+        _queue = queue;
     }
 
     private void ExecuteOnCopy(ImmutableArray<DatapathAction> actions, in PacketView packet, ulong address, FlowKey key)

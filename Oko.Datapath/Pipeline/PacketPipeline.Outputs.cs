@@ -63,7 +63,7 @@ internal sealed unsafe partial class PacketPipeline
         var vlan = (uint)key.Get(FlowField.VlanVid) & 0xFFF;
         var source = (ulong)key.Get(FlowField.EthSrc);
         var destination = (ulong)key.Get(FlowField.EthDst);
-        if ((source & groupBit) == 0 && packet.InPort is > 0 and < 0xFFFFFF00)
+        if ((source & groupBit) == 0 && packet.InPort is (> 0 and < 0xFFFFFF00) or ReservedPort.Local)
         {
             _learned.Learn(source, vlan, packet.InPort, _now);
         }
@@ -98,7 +98,7 @@ internal sealed unsafe partial class PacketPipeline
 
         SettlePending(ref packet);
         _outputs++;
-        _pending = queue;
+        _pending = queue.Of(_queue);
     }
 
     private void ToController(ushort maxLength, PacketInKind kind, ref PacketView packet)

@@ -53,6 +53,8 @@ internal sealed unsafe partial class PacketPipeline
     private long _now;
     private int _outputs;
     private PortQueue? _pending;
+    private uint _queue;
+    private bool _dropsFragments;
     private DropReason _dropReason;
     private FlowEntry? _entry;
     private byte _table;
@@ -83,6 +85,13 @@ internal sealed unsafe partial class PacketPipeline
 
     internal long CompletedChecksums { get; private set; }
 
+    /// <summary>Whether IP fragments end where they come in. Any thread.</summary>
+    internal bool DropsFragments
+    {
+        get => Volatile.Read(ref _dropsFragments);
+        set => Volatile.Write(ref _dropsFragments, value);
+    }
+
     /// <summary>Any thread, at a quiet moment for an exact answer.</summary>
     internal DatapathBalance Balance => new(_received, _injected, _cloned, _sent, _toController, 0, [.. _drops]);
 
@@ -99,6 +108,7 @@ internal sealed unsafe partial class PacketPipeline
     {
         var refused = (port.ConfigBits & (Port.ConfigDown | Port.ConfigNoReceive)) != 0;
         var completes = port.MayCarryPartialChecksums;
+        var dropsFragments = DropsFragments;
         var number = port.Number;
         long bytes = 0;
         _received += count;
@@ -122,6 +132,12 @@ internal sealed unsafe partial class PacketPipeline
             }
 
             FlowKeyExtractor.Extract(ref packet, out var key);
+            if (dropsFragments && packet.IsFragment)
+            {
+                Drop(ref packet, DropReason.Fragment);
+                continue;
+            }
+
             if (completes && Checksums.CompletePartial(ref packet))
             {
                 CompletedChecksums++;
@@ -169,7 +185,7 @@ internal sealed unsafe partial class PacketPipeline
     /// <summary>Ends a batch: what is queued goes to the ports.</summary>
     internal void Flush()
     {
-        foreach (var queue in _ports.All)
+        foreach (var queue in _ports.Queues)
         {
             if (!queue.IsEmpty)
             {
@@ -197,6 +213,12 @@ internal sealed unsafe partial class PacketPipeline
         if (action.Kind == ActionKind.Group)
         {
             ExecuteGroup(action.Group!, ref packet, ref key);
+            return;
+        }
+
+        if (action.Kind == ActionKind.SetQueue)
+        {
+            _queue = action.Port;
             return;
         }
 
@@ -311,6 +333,7 @@ internal sealed unsafe partial class PacketPipeline
         _serial++;
         _outputs = 0;
         _pending = null;
+        _queue = 0;
         _dropReason = DropReason.NoOutput;
         _entry = null;
         _table = 0;

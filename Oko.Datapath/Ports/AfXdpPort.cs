@@ -6,18 +6,19 @@ namespace Oko.Datapath.Ports;
 
 /// <summary>
 /// A network interface of the host as a port, by AF_XDP. Opened and disposed by the control thread, used by one worker in
-/// between; <see cref="ApplyLink"/> may be called by any thread.
+/// between.
 /// </summary>
 /// <remarks>
 /// <para>One socket per RX queue; <see cref="Receive"/> asks them in turn. Packets leave by the TX ring of queue 0, which keeps
-/// their order. On veth, batches of 24 packets and more leave by BPF test runs instead (<c>LiveFrameInjector</c>), when the other
+/// their order, unless a set-queue action names another TX queue of the device: queue n of the port is TX queue n. What
+/// distinguishes those (rates, priorities) is set on the device, not here. On veth, batches of queue 0 with 24 packets and more leave by BPF test runs instead (<c>LiveFrameInjector</c>), when the other
 /// end takes them and the TX ring is empty.</para>
 /// <para>Everything the port sets up hangs on file descriptors (sockets, BPF link, promiscuous mode), so the
 /// kernel removes it when the process dies, however it dies.</para>
 /// <para>A port whose device goes away stays usable: it receives and accepts nothing and says LINK_DOWN, until
 /// the owner removes it.</para>
 /// </remarks>
-public sealed unsafe class AfXdpPort : Port
+public sealed unsafe class AfXdpPort : DevicePort
 {
     private const int CheckIntervalMilliseconds = 250;
 
@@ -40,7 +41,6 @@ public sealed unsafe class AfXdpPort : Port
 
     private int _nextQueue;
     private long _nextCheck;
-    private bool _isGone;
 
     /// <summary>The device refused to send since it is down; asked again four times a second, and when the link comes up.</summary>
     private bool _isSendingRefused;
@@ -49,7 +49,7 @@ public sealed unsafe class AfXdpPort : Port
     private bool _isDisposed;
 
     private AfXdpPort(AfXdpResources resources, uint number, Umem umem, int ringSize)
-        : base(number, resources.Link.Name, resources.Link.HardwareAddress)
+        : base(number, resources.Link, resources.TransmitQueues)
     {
         _umem = umem;
         _resources = resources;
@@ -70,9 +70,6 @@ public sealed unsafe class AfXdpPort : Port
 
     /// <inheritdoc/>
     public override uint CurrentSpeedKbps { get; }
-
-    /// <summary>Interface index: tells a device from its successor of the same name.</summary>
-    public uint InterfaceIndex => _resources.Link.Index;
 
     /// <summary>Number of RX queues, each with a socket.</summary>
     public int QueueCount => _sockets.Length;
@@ -98,7 +95,7 @@ public sealed unsafe class AfXdpPort : Port
     public override bool MayCarryPartialChecksums => _resources.Link.Kind.Length > 0 || _resources.Driver == "virtio_net";
 
     /// <inheritdoc/>
-    public override int PollHandle => Volatile.Read(ref _isGone) ? -1 : _queues?.Handle ?? _out.Handle;
+    public override int PollHandle => IsGone ? -1 : _queues?.Handle ?? _out.Handle;
 
     /// <summary>What the kernel counts for this port's sockets, read now. Any thread, until the port is disposed.</summary>
     public XdpStatistics ReadStatistics()
@@ -135,35 +132,8 @@ public sealed unsafe class AfXdpPort : Port
         }
     }
 
-    /// <summary>Takes over the state of the link, as a <see cref="LinkWatcher"/> reports it.</summary>
-    /// <param name="link">The link; ignored unless it has the index of this port's device.</param>
-    /// <returns>True when <see cref="Port.StateBits"/> changed.</returns>
-    public bool ApplyLink(LinkInfo link)
-    {
-        if (link.Index != InterfaceIndex)
-        {
-            return false;
-        }
-
-        if (link.IsRunning)
-        {
-            Volatile.Write(ref _isSendingRefused, false);
-        }
-
-        var before = StateBits;
-        StateBits = link.IsRunning && !Volatile.Read(ref _isGone) ? StateLive : StateLinkDown;
-        return StateBits != before;
-    }
-
-    /// <summary>The device was removed: the port stays down for good. Any thread.</summary>
-    /// <returns>True when <see cref="Port.StateBits"/> changed.</returns>
-    public bool ApplyRemoval()
-    {
-        Volatile.Write(ref _isGone, true);
-        var before = StateBits;
-        StateBits = StateLinkDown;
-        return StateBits != before;
-    }
+    /// <inheritdoc/>
+    protected override void OnRunning() => Volatile.Write(ref _isSendingRefused, false);
 
     // --- The worker's part ------------------------------------------------------------------------------------------
 
@@ -184,11 +154,16 @@ public sealed unsafe class AfXdpPort : Port
     }
 
     /// <inheritdoc/>
-    public override int Transmit(FrameDescriptor* batch, int count)
+    public override int Transmit(int queue, FrameDescriptor* batch, int count)
     {
-        if (Volatile.Read(ref _isSendingRefused) || Volatile.Read(ref _isGone))
+        if (Volatile.Read(ref _isSendingRefused) || IsGone)
         {
             return 0;
+        }
+
+        if (queue != 0)
+        {
+            return TransmitByRing(_sockets[queue], batch, count);
         }
 
         var injected = 0;
@@ -207,17 +182,17 @@ public sealed unsafe class AfXdpPort : Port
             injector.Run();
         }
 
-        return injected + TransmitByRing(batch + injected, count - injected);
+        return injected + TransmitByRing(_out, batch + injected, count - injected);
     }
 
-    private int TransmitByRing(FrameDescriptor* batch, int count)
+    private int TransmitByRing(XdpSocket socket, FrameDescriptor* batch, int count)
     {
-        ref var ring = ref _out.Transmit;
+        ref var ring = ref socket.Transmit;
         var accepted = ring.Reserve((uint)count);
         if (accepted < (uint)count)
         {
             // Full: send what is there, then offer the room that this made.
-            Flush();
+            Flush(socket);
             accepted = ring.Reserve((uint)count);
         }
 
@@ -232,7 +207,7 @@ public sealed unsafe class AfXdpPort : Port
         if (accepted > 0)
         {
             ring.Submit(accepted);
-            Flush();
+            Flush(socket);
         }
 
         return (int)accepted;
@@ -243,7 +218,11 @@ public sealed unsafe class AfXdpPort : Port
     {
         _umem.CollectReturned();
         _injector?.EndRound();
-        TakeCompletions();
+        for (var queue = 0; queue < Queues.Length; queue++)
+        {
+            TakeCompletions(_sockets[queue]);
+        }
+
         for (var index = 0; index < _sockets.Length; index++)
         {
             Refill(_sockets[index], _fillTargets[index]);
@@ -266,7 +245,7 @@ public sealed unsafe class AfXdpPort : Port
         }
 
         _isDisposed = true;
-        Volatile.Write(ref _isGone, true);
+        _ = ApplyRemoval();
         if (_injector is not null)
         {
             _umem.Features.Remove(InterfaceIndex);
@@ -349,9 +328,9 @@ public sealed unsafe class AfXdpPort : Port
         }
     }
 
-    private void TakeCompletions()
+    private void TakeCompletions(XdpSocket socket)
     {
-        ref var ring = ref _out.Completion;
+        ref var ring = ref socket.Completion;
         var count = ring.Peek(uint.MaxValue);
         for (var n = 0u; n < count; n++)
         {
@@ -365,9 +344,9 @@ public sealed unsafe class AfXdpPort : Port
             ring.Release(count);
         }
 
-        if (_out.Transmit.Pending > 0 && !Volatile.Read(ref _isSendingRefused))
+        if (socket.Transmit.Pending > 0 && !Volatile.Read(ref _isSendingRefused))
         {
-            Flush();
+            Flush(socket);
         }
     }
 
@@ -375,13 +354,13 @@ public sealed unsafe class AfXdpPort : Port
     /// Sends what stands in the TX ring. In copy mode the kernel takes at most its budget per call (32, or 256 where it let us
     /// ask for it) and fewer when the device's queue is full; so it is called again for as long as it makes progress.
     /// </summary>
-    private void Flush()
+    private void Flush(XdpSocket socket)
     {
-        ref var ring = ref _out.Transmit;
+        ref var ring = ref socket.Transmit;
         while (ring.NeedsWakeup)
         {
             var before = ring.Consumed;
-            var error = _out.KickTransmit();
+            var error = socket.KickTransmit();
             if (error is Errno.NoDeviceOrAddress or Errno.NetworkDown or Errno.NoDevice)
             {
                 NoteDevice(error);
@@ -397,7 +376,7 @@ public sealed unsafe class AfXdpPort : Port
 
     private void CheckDevice()
     {
-        if (!_isGone)
+        if (!IsGone)
         {
             NoteDevice(_out.KickReceive());
         }
@@ -421,7 +400,7 @@ public sealed unsafe class AfXdpPort : Port
 
     /// <summary>
     /// Notes what a call said about the device. Only its end makes the port LINK_DOWN here: the other changes of the link come
-    /// by <see cref="ApplyLink"/>, whose caller reports them to the controllers.
+    /// by <see cref="DevicePort.ApplyLink"/>, whose caller reports them to the controllers.
     /// </summary>
     private void NoteDevice(int error)
     {

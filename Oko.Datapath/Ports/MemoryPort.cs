@@ -14,8 +14,8 @@ public sealed unsafe class MemoryPort : Port
     private int _isSignalled;
 
     /// <summary>Makes a port on a worker's UMEM.</summary>
-    public MemoryPort(Umem umem, uint number, string name)
-        : base(number, name, new MacAddress(0x02_00_00_00_00_00UL | number))
+    public MemoryPort(Umem umem, uint number, string name, int queueCount = 1)
+        : base(number, name, new MacAddress(0x02_00_00_00_00_00UL | number), queueCount)
     {
         _umem = umem;
     }
@@ -78,7 +78,7 @@ public sealed unsafe class MemoryPort : Port
     }
 
     /// <inheritdoc/>
-    public override int Transmit(FrameDescriptor* batch, int count)
+    public override int Transmit(int queue, FrameDescriptor* batch, int count)
     {
         for (var index = 0; index < count; index++)
         {

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Oko.Datapath.AfXdp;
 
 namespace Oko.Datapath.Ports;
@@ -18,8 +19,13 @@ public abstract unsafe class Port : IDisposable
     private uint _stateBits = StateLive;
 
     /// <summary>Names the port.</summary>
-    protected Port(uint number, string name, MacAddress hardwareAddress)
+    /// <param name="number">OpenFlow port number.</param>
+    /// <param name="name">Name of the interface.</param>
+    /// <param name="hardwareAddress">Its Ethernet address.</param>
+    /// <param name="queueCount">Queues that packets can be sent by, 1 or more.</param>
+    protected Port(uint number, string name, MacAddress hardwareAddress, int queueCount = 1)
     {
+        Queues = [.. Enumerable.Range(0, queueCount).Select(_ => new QueueCounters())];
         Number = number;
         Name = name;
         HardwareAddress = hardwareAddress;
@@ -36,6 +42,9 @@ public abstract unsafe class Port : IDisposable
 
     /// <summary>Counters.</summary>
     public PortCounters Counters { get; } = new();
+
+    /// <summary>The queues that packets can be sent by (OFPAT_SET_QUEUE), by number; packets that name none leave by queue 0.</summary>
+    public ImmutableArray<QueueCounters> Queues { get; }
 
     /// <summary>OFPPC bits set by the controller.</summary>
     public uint ConfigBits
@@ -69,7 +78,10 @@ public abstract unsafe class Port : IDisposable
     public abstract int Receive(FrameDescriptor* batch, int capacity);
 
     /// <summary>Takes the first n packets with their frames and returns n; the rest stay the caller's.</summary>
-    public abstract int Transmit(FrameDescriptor* batch, int count);
+    /// <param name="queue">Number of the queue, below the length of <see cref="Queues"/>.</param>
+    /// <param name="batch">The packets.</param>
+    /// <param name="count">How many.</param>
+    public abstract int Transmit(int queue, FrameDescriptor* batch, int count);
 
     /// <summary>Returns sent frames to the UMEM and hands free ones to the interface; once per round.</summary>
     public abstract void Reap();

@@ -79,6 +79,13 @@ public sealed class Datapath : IDisposable
         set => _pipeline.ControllerMeter = value;
     }
 
+    /// <summary>Whether IP fragments are dropped as they come in (OFPC_FRAG_DROP).</summary>
+    public bool DropsFragments
+    {
+        get => _pipeline.DropsFragments;
+        set => _pipeline.DropsFragments = value;
+    }
+
     /// <summary>Starts forwarding.</summary>
     public void Start() => _worker.Start();
 
@@ -94,7 +101,7 @@ public sealed class Datapath : IDisposable
             throw new ArgumentException($"port number {port.Number} is taken by {taken.Port.Name}; give {port.Name} another one", nameof(port));
         }
 
-        _worker.Execute(() => _pipeline.Ports = new PortSet([.. _pipeline.Ports.All, new PortQueue(port)]));
+        _worker.Execute(() => _pipeline.Ports = new PortSet([.. _pipeline.Ports.All, PortQueue.Open(port)]));
     }
 
     /// <summary>Removes a port at a batch boundary and returns it, or null if there is none; the caller disposes it.</summary>

@@ -10,6 +10,7 @@ internal sealed class PortSet
     internal PortSet(PortQueue[] all)
     {
         All = all;
+        Queues = [.. all.SelectMany(queue => queue.All.ToArray())];
         foreach (var queue in all)
         {
             if (queue.Port.Number < Direct)
@@ -21,8 +22,13 @@ internal sealed class PortSet
 
     internal static PortSet Empty { get; } = new([]);
 
+    /// <summary>Queue 0 of each port.</summary>
     internal PortQueue[] All { get; }
 
+    /// <summary>All queues of all ports.</summary>
+    internal PortQueue[] Queues { get; }
+
+    /// <summary>Queue 0 of a port, or null.</summary>
     internal PortQueue? Find(uint number)
     {
         if (number < Direct)

@@ -115,7 +115,7 @@ public static class MessageCodec
             case MessageType.QueueGetConfigReply:
                 var queuePort = new PortNumber(reader.U32());
                 reader.Skip(4);
-                return new QueueGetConfigReply(queuePort, reader.Rest().ToArray());
+                return new QueueGetConfigReply(queuePort, MultipartCodec.ReadEntries(ref reader, QueueCodec.Read));
             case MessageType.FlowMod:
                 return ReadFlowMod(ref reader);
             case MessageType.GroupMod:
@@ -227,7 +227,11 @@ public static class MessageCodec
             case QueueGetConfigReply queue:
                 writer.U32(queue.Port.Value);
                 writer.Zeros(4);
-                writer.Bytes(queue.Queues);
+                foreach (var description in queue.Queues)
+                {
+                    QueueCodec.Write(writer, description);
+                }
+
                 break;
             case FlowMod flow:
                 WriteFlowMod(writer, flow);

@@ -178,11 +178,11 @@ public sealed record QueueStatsRequest(PortNumber Port, QueueId Queue) : Multipa
     public override MultipartType MultipartType => MultipartType.Queue;
 }
 
-/// <summary>A reply whose entries are kept as they stand on the wire (queues).</summary>
-public sealed record RawReply(MultipartType Kind, byte[] Data) : MultipartBody
+/// <summary>OFPMP_QUEUE reply. Source: 7.3.5.8.</summary>
+public sealed record QueueStatsReply(ImmutableArray<QueueStatsEntry> Queues) : MultipartBody
 {
     /// <inheritdoc/>
-    public override MultipartType MultipartType => Kind;
+    public override MultipartType MultipartType => MultipartType.Queue;
 }
 
 /// <summary>A property of a table: instruction and action types, next tables or OXM headers, by its type.</summary>

@@ -84,7 +84,7 @@ internal static class MultipartCodec
                 body = new MeterConfigurationReply(ReadEntries(ref reader, MeterCodec.ReadConfiguration));
                 break;
             case MultipartType.Queue:
-                body = new RawReply(type, reader.Rest().ToArray());
+                body = new QueueStatsReply(ReadEntries(ref reader, QueueCodec.ReadStats));
                 break;
             default:
                 throw Unknown(type);
@@ -154,11 +154,11 @@ internal static class MultipartCodec
         writer.U32(port.MaxSpeedKbps);
     }
 
-    private delegate T EntryReader<out T>(ref WireReader reader);
+    internal delegate T EntryReader<out T>(ref WireReader reader);
 
     private delegate MultipartBody SelectionMaker(TableId table, PortNumber port, GroupId group, Cookie cookie, ulong mask, FlowMatch match);
 
-    private static ImmutableArray<T> ReadEntries<T>(ref WireReader reader, EntryReader<T> read)
+    internal static ImmutableArray<T> ReadEntries<T>(ref WireReader reader, EntryReader<T> read)
     {
         var entries = ImmutableArray.CreateBuilder<T>();
         while (reader.Remaining > 0)
@@ -362,8 +362,12 @@ internal static class MultipartCodec
             case TableFeatures tables:
                 TableFeaturesCodec.Write(writer, tables);
                 break;
-            case RawReply raw:
-                writer.Bytes(raw.Data);
+            case QueueStatsReply queues:
+                foreach (var queue in queues.Queues)
+                {
+                    QueueCodec.WriteStats(writer, queue);
+                }
+
                 break;
             default:
                 throw new ArgumentException($"{body.GetType().Name} is no body of a multipart {(isRequest ? "request" : "reply")}", nameof(body));

@@ -25,6 +25,7 @@ public static class MultipartSplitter
             PortDescriptionReply ports => Parts(ports.Ports, 64, part => new PortDescriptionReply(part)),
             GroupStatsReply groups => Parts(groups.Entries, GroupCodec.WriteStats, part => new GroupStatsReply(part)),
             GroupDescriptionReply groups => Parts(groups.Groups, GroupCodec.WriteDescription, part => new GroupDescriptionReply(part)),
+            QueueStatsReply queues => Parts(queues.Queues, QueueCodec.WriteStats, part => new QueueStatsReply(part)),
             MeterStatsReply meters => Parts(meters.Entries, MeterCodec.WriteStats, part => new MeterStatsReply(part)),
             MeterConfigurationReply meters => Parts(meters.Meters, MeterCodec.WriteConfiguration, part => new MeterConfigurationReply(part)),
             TableFeatures tables => Parts(tables.Entries, TableFeaturesCodec.WriteEntry, part => new TableFeatures(part)),

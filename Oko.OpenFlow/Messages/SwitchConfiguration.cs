@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Oko.OpenFlow.Protocol;
 
 namespace Oko.OpenFlow.Messages;
@@ -106,8 +107,8 @@ public sealed record QueueGetConfigRequest(PortNumber Port) : OpenFlowMessage
     public override MessageType Type => MessageType.QueueGetConfigRequest;
 }
 
-/// <summary>OFPT_QUEUE_GET_CONFIG_REPLY; queues are kept as they stand on the wire.</summary>
-public sealed record QueueGetConfigReply(PortNumber Port, byte[] Queues) : OpenFlowMessage
+/// <summary>OFPT_QUEUE_GET_CONFIG_REPLY. Source: OpenFlow 1.3.5, 7.3.6.</summary>
+public sealed record QueueGetConfigReply(PortNumber Port, ImmutableArray<QueueDescription> Queues) : OpenFlowMessage
 {
     /// <inheritdoc/>
     public override MessageType Type => MessageType.QueueGetConfigReply;

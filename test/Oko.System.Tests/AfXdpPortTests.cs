@@ -472,7 +472,7 @@ public sealed unsafe class AfXdpPortTests
         {
             if (Ports.Count == 2 && count > 0)
             {
-                for (var sent = Ports[from == Ports[0] ? 1 : 0].Transmit(batch, count); sent < count; sent++)
+                for (var sent = Ports[from == Ports[0] ? 1 : 0].Transmit(0, batch, count); sent < count; sent++)
                 {
                     _umem.Frames.Free(batch[sent].Address);
                 }
@@ -498,7 +498,7 @@ public sealed unsafe class AfXdpPortTests
                         continue;
                     }
 
-                    if (port.Transmit(&sent, 1) == 1)
+                    if (port.Transmit(0, &sent, 1) == 1)
                     {
                         isGone = true;
                     }

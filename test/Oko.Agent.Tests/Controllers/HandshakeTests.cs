@@ -1,3 +1,5 @@
+using Oko.OpenFlow.Actions;
+using Oko.OpenFlow.Instructions;
 using Oko.OpenFlow.Match;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.OkoExtension;
@@ -33,7 +35,7 @@ public class HandshakeTests
         features.BufferCount.Should().Be(0);
         features.TableCount.Should().Be(64);
         features.AuxiliaryId.Should().Be(0);
-        features.Capabilities.Should().Be(Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats | Capabilities.GroupStats);
+        features.Capabilities.Should().Be(Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats | Capabilities.GroupStats | Capabilities.QueueStats);
     }
 
     [Test]
@@ -45,6 +47,36 @@ public class HandshakeTests
         await using var other = await _bench.ConnectAsync();
         (await other.RequestAsync<GetConfigReply>(new GetConfigRequest())).MissSendLength.Should().Be(128);
         await _controller.RefusedAsync(new SetConfig(ConfigFlags.FragReasm, 0), ErrorType.SwitchConfigFailed, SwitchConfigFailedCode.BadFlags);
+    }
+
+    [Test]
+    public async Task Config_DropFragments_HoldsForTheSwitch()
+    {
+        await using var other = await _bench.ConnectAsync();
+        await _controller.DoAsync(new SetConfig(ConfigFlags.FragDrop, 128));
+        (await other.RequestAsync<GetConfigReply>(new GetConfigRequest())).Flags.Should().Be(ConfigFlags.FragDrop);
+        _bench.Datapath.DropsFragments.Should().BeTrue();
+        await other.RequestAsync<RoleReply>(new RoleRequest(ControllerRole.Slave, 1));
+        await other.RefusedAsync(new SetConfig(ConfigFlags.FragNormal, 128), ErrorType.BadRequest, BadRequestCode.IsSlave);
+        await other.DoAsync(new SetConfig(ConfigFlags.FragDrop, 64));
+        await _controller.DoAsync(new SetConfig(ConfigFlags.FragNormal, 128));
+        _bench.Datapath.DropsFragments.Should().BeFalse();
+    }
+
+    [Test]
+    public async Task Queues_OfAPort_AreDescribedAndCounted()
+    {
+        var queues = await _controller.RequestAsync<QueueGetConfigReply>(new QueueGetConfigRequest(new PortNumber(2)));
+        queues.Queues.Select(queue => (queue.Port.Value, queue.Queue.Value, queue.Properties.Length)).Should().Equal((2u, 0u, 0), (2u, 1u, 0));
+        await _controller.DoAsync(new FlowMod { Instructions = [new ApplyActionsInstruction([new SetQueueAction(new QueueId(1)), new OutputAction(new PortNumber(2))])] });
+        _bench.Port(1).Push(new byte[60]);
+        _bench.Port(2).Take(TimeSpan.FromSeconds(5)).Should().NotBeNull();
+        await _controller.BarrierAsync();
+        var all = (await _controller.AskAsync<QueueStatsReply>(new MultipartRequest(new QueueStatsRequest(PortNumber.Any, QueueId.All)))).Queues;
+        all.Should().HaveCount(6);
+        var one = (await _controller.AskAsync<QueueStatsReply>(new MultipartRequest(new QueueStatsRequest(new PortNumber(2), new QueueId(1))))).Queues.Single();
+        (one.Port.Value, one.Queue.Value, one.SentPackets, one.SentBytes, one.Errors).Should().Be((2u, 1u, 1ul, 60ul, 0ul));
+        one.Duration.Should().BePositive();
     }
 
     [Test]
@@ -159,7 +191,7 @@ public class HandshakeTests
         await _controller.AskAsync<GroupDescriptionReply>(new MultipartRequest(new EmptyRequest(MultipartType.GroupDesc)));
         await _controller.AskAsync<MeterStatsReply>(new MultipartRequest(new MeterRequest(MultipartType.Meter, MeterId.All)));
         await _controller.AskAsync<MeterConfigurationReply>(new MultipartRequest(new MeterRequest(MultipartType.MeterConfig, MeterId.All)));
-        await _controller.AskAsync<RawReply>(new MultipartRequest(new QueueStatsRequest(PortNumber.Any, QueueId.All)));
+        await _controller.AskAsync<QueueStatsReply>(new MultipartRequest(new QueueStatsRequest(PortNumber.Any, QueueId.All)));
         (await _controller.AskAsync<MeterFeaturesReply>(new MultipartRequest(new EmptyRequest(MultipartType.MeterFeatures)))).Should().Be(
             new MeterFeaturesReply(65_536, 0b110, MeterFlags.Kbps | MeterFlags.Pktps | MeterFlags.Burst | MeterFlags.Stats, 16, 0));
         (await _controller.AskAsync<GroupFeaturesReply>(new MultipartRequest(new EmptyRequest(MultipartType.GroupFeatures)))).MaxGroups.Should().Equal(65_536, 65_536, 65_536, 65_536);

@@ -19,7 +19,7 @@ using Oko.Testing;
 
 namespace Oko.Agent.Tests.Controllers;
 
-/// <summary>A whole switch in this process: in-memory ports 1 to 3, filters from texts (<see cref="TextObject"/>), and a listener for
+/// <summary>A whole switch in this process: in-memory ports 1 to 3 with two queues each, filters from texts (<see cref="TextObject"/>), and a listener for
 /// scripted controllers.</summary>
 public sealed class SwitchBench : IAsyncDisposable
 {
@@ -105,7 +105,7 @@ public sealed class SwitchBench : IAsyncDisposable
         return controller;
     }
 
-    private MemoryPort OpenPort(PortOptions options) => new(Datapath.Umem, options.Number, options.InterfaceName);
+    private MemoryPort OpenPort(PortOptions options) => new(Datapath.Umem, options.Number, options.InterfaceName, queueCount: 2);
 }
 
 /// <summary>Short forms of what controllers do in these tests.</summary>

@@ -1,6 +1,7 @@
 using Oko.Bpf.Execution;
 using Oko.Bpf.Loading;
 using Oko.Bpf.Maps;
+using Oko.Testing;
 
 namespace Oko.Bpf.Tests.Execution;
 
@@ -176,18 +177,17 @@ public sealed unsafe class LoadedFilterTests
         using var filter = LoadedFilter.Create(TestProgram.Assemble(Counter, EntryConvention.Oko, false, CounterMap));
         using var packet = new TestPacket(1, 2, 3, 4);
         using MapReader reader = MapReaders.Register();
-        FilterContext context = packet.Context;
-        filter.Matches(&context);
 
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 10_000; i++)
+        Allocations.Of(() =>
         {
-            reader.Enter();
-            filter.Matches(&context);
-            reader.Exit();
-        }
-
-        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
+            FilterContext context = packet.Context;
+            for (int i = 0; i < 10_000; i++)
+            {
+                reader.Enter();
+                filter.Matches(&context);
+                reader.Exit();
+            }
+        }).Should().Be(0);
     }
 
     private static bool Ask(LoadedFilter filter, TestPacket packet)

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Oko.Bpf.Loading;
 using Oko.Bpf.Maps;
+using Oko.Testing;
 
 namespace Oko.Bpf.Tests.Maps;
 
@@ -268,14 +269,14 @@ public sealed unsafe class HashMapTests
         map.Update(key, value, MapUpdateFlags.Any);
         map.TryLookup(key, value);
 
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 1000; i++)
+        Allocations.Of(() =>
         {
-            map.TryLookup(key, value);
-            map.TryLookup(other, value);
-        }
-
-        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
+            for (int i = 0; i < 1000; i++)
+            {
+                map.TryLookup(key, value);
+                map.TryLookup(other, value);
+            }
+        }).Should().Be(0);
     }
 
     [Test]

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Oko.Datapath.AfXdp;
+using Oko.Testing;
 
 namespace Oko.Datapath.Tests.AfXdp;
 
@@ -95,14 +96,13 @@ public sealed unsafe class RingTests
     {
         var (producer, consumer) = Rings();
         Pass(ref producer, ref consumer);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-
-        for (var round = 0; round < 1000; round++)
+        Allocations.Of(() =>
         {
-            Pass(ref producer, ref consumer);
-        }
-
-        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
+            for (var round = 0; round < 1000; round++)
+            {
+                Pass(ref producer, ref consumer);
+            }
+        }).Should().Be(0);
     }
 
     [Test]

@@ -3,6 +3,7 @@ using Oko.Datapath.Pipeline;
 using Oko.Datapath.Ports;
 using Oko.Datapath.Tables;
 using static Oko.Datapath.Pipeline.DatapathAction;
+using Oko.Testing;
 
 namespace Oko.Datapath.Tests.Pipeline;
 
@@ -181,12 +182,12 @@ public sealed class ActionTests
             harness.Run(1, frame, 64);
         }
 
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var round = 0; round < 100; round++)
+        Allocations.Of(() =>
         {
-            harness.Run(1, frame, 64);
-        }
-
-        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
+            for (var round = 0; round < 100; round++)
+            {
+                harness.Run(1, frame, 64);
+            }
+        }).Should().Be(0);
     }
 }

@@ -3,6 +3,7 @@ using Oko.Datapath.Packet;
 using Oko.Datapath.Pipeline;
 using Oko.Datapath.Ports;
 using static Oko.Datapath.Pipeline.DatapathAction;
+using Oko.Testing;
 
 namespace Oko.Datapath.Tests.Pipeline;
 
@@ -181,13 +182,13 @@ public sealed class GroupTests
         var select = new Group(1, new GroupContents(GroupKind.Select, [new Bucket { Weight = 1, WatchPort = 2, Actions = [SetField(FlowField.UdpDst, 7), Output(2)] }, new Bucket { Weight = 1, Actions = [Output(3)] }]));
         harness.Add(1, [], Bench.Apply(ToGroup(Make(GroupKind.All, [ToGroup(select)], [PushVlan(0x8100), Output(4)]))));
         harness.Run(1, _frame, 64);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var round = 0; round < 100; round++)
+        Allocations.Of(() =>
         {
-            harness.Run(1, _frame, 64);
-        }
-
-        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
+            for (var round = 0; round < 100; round++)
+            {
+                harness.Run(1, _frame, 64);
+            }
+        }).Should().Be(0);
     }
 
     private static Group Make(GroupKind kind, params DatapathAction[][] buckets) =>

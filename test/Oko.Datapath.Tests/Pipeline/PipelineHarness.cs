@@ -10,7 +10,7 @@ namespace Oko.Datapath.Tests.Pipeline;
 /// <summary>A pipeline with ports 1..n on the test's own thread: what goes in comes out before the call returns.</summary>
 internal sealed unsafe class PipelineHarness : IDisposable
 {
-    private const int FrameCount = 512;
+    private const int FrameCount = 512, QueueCount = 3;
     private readonly SinkPort[] _ports;
     private readonly FrameDescriptor[] _batch = GC.AllocateArray<FrameDescriptor>(64, pinned: true);
     private long _now;
@@ -22,7 +22,7 @@ internal sealed unsafe class PipelineHarness : IDisposable
         PacketIns = new PacketInRing(64, Umem.FrameSize);
         Pipeline = new PacketPipeline(Tables, Umem, PacketIns);
         _ports = [.. Enumerable.Range(1, ports).Select(number => new SinkPort(Umem, (uint)number))];
-        Pipeline.Ports = new PortSet([.. _ports.Select(port => new PortQueue(port))]);
+        Pipeline.Ports = new PortSet([.. _ports.Select(port => PortQueue.Open(port))]);
     }
 
     public Umem Umem { get; }
@@ -32,6 +32,9 @@ internal sealed unsafe class PipelineHarness : IDisposable
     public PacketInRing PacketIns { get; }
 
     public PacketPipeline Pipeline { get; }
+
+    /// <summary>A port.</summary>
+    public Port Port(uint number) => _ports[number - 1];
 
     /// <summary>What was sent, as port and frame; kept only while <see cref="Records"/> is set.</summary>
     public List<(uint Port, byte[] Frame)> Sent { get; } = [];
@@ -108,7 +111,7 @@ internal sealed unsafe class PipelineHarness : IDisposable
     }
 
     /// <summary>Takes every packet; copies it out unless nobody asks, so that a run can show that nothing allocates.</summary>
-    private sealed class SinkPort(Umem umem, uint number) : Port(number, $"sink{number}", new MacAddress(number))
+    private sealed class SinkPort(Umem umem, uint number) : Port(number, $"sink{number}", new MacAddress(number), QueueCount)
     {
         private readonly byte[] _bytes = new byte[1 << 20];
         private readonly int[] _lengths = new int[512];
@@ -118,7 +121,7 @@ internal sealed unsafe class PipelineHarness : IDisposable
 
         public override int Receive(FrameDescriptor* batch, int capacity) => 0;
 
-        public override int Transmit(FrameDescriptor* batch, int count)
+        public override int Transmit(int queue, FrameDescriptor* batch, int count)
         {
             for (var index = 0; index < count; index++)
             {

@@ -26,7 +26,7 @@ public sealed unsafe class ThroughputTests
         using var packetIns = new PacketInRing(16, umem.FrameSize);
         var pipeline = new PacketPipeline([table], umem, packetIns);
         var sink = new NullPort();
-        pipeline.Ports = new PortSet([new PortQueue(new NullPort(1)), new PortQueue(sink)]);
+        pipeline.Ports = new PortSet([PortQueue.Open(new NullPort(1)), PortQueue.Open(sink)]);
         var slot = filter ? Filters.Slot(Filters.ByteIs(23, 17)) : null;
         for (var flow = 0; flow < flows; flow++)
         {
@@ -93,7 +93,7 @@ public sealed unsafe class ThroughputTests
 
         public override int Receive(FrameDescriptor* batch, int capacity) => 0;
 
-        public override int Transmit(FrameDescriptor* batch, int count)
+        public override int Transmit(int queue, FrameDescriptor* batch, int count)
         {
             Taken += count;
             return count;

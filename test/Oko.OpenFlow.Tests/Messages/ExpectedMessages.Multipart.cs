@@ -34,7 +34,7 @@ internal static partial class ExpectedMessages
         yield return ("table", new EmptyRequest(MultipartType.Table),
             new TableStatsReply([new(new TableId(0), 2, 100, 90), new(new TableId(1), 0, 0, 0)]));
         yield return ("port-stats", new PortStatsRequest(PortNumber.Any), new PortStatsReply([PortStatistics()]));
-        yield return ("queue", new QueueStatsRequest(PortNumber.Any, QueueId.All), new RawReply(MultipartType.Queue, []));
+        yield return ("queue", new QueueStatsRequest(PortNumber.Any, QueueId.All), new QueueStatsReply([]));
         yield return ("group", new GroupStatsRequest(GroupId.All), new GroupStatsReply([]));
         yield return ("group-desc", new EmptyRequest(MultipartType.GroupDesc), new GroupDescriptionReply([]));
         yield return ("group-features", new EmptyRequest(MultipartType.GroupFeatures),

@@ -1,16 +1,15 @@
 using System.Runtime.InteropServices;
-using Oko.Datapath.Interop;
 
-namespace Oko.Datapath.AfXdp;
+namespace Oko.Datapath.Interop;
 
-/// <summary>A system call failed while a socket or program was set up; <c>AfXdpPort</c> turns it into a text for people.</summary>
-internal sealed class XdpSystemCallException : IOException
+/// <summary>A system call failed while a port was set up; the ports turn it into a text for people.</summary>
+internal sealed class SystemCallException : IOException
 {
     /// <summary>Makes the exception.</summary>
     /// <param name="call">The call with its main argument, as a person knows it.</param>
     /// <param name="error">The errno.</param>
-    internal XdpSystemCallException(string call, int error)
-        : base($"{call}: {Interop.Errno.Describe(error)}")
+    internal SystemCallException(string call, int error)
+        : base($"{call}: {Errno.Describe(error)}")
     {
         Call = call;
         Error = error;
@@ -24,9 +23,9 @@ internal sealed class XdpSystemCallException : IOException
 
     /// <summary>Throws with the errno of the last call of this thread if <paramref name="result"/> is negative.</summary>
     internal static int Check(int result, string call) =>
-        result >= 0 ? result : throw new XdpSystemCallException(call, Marshal.GetLastPInvokeError());
+        result >= 0 ? result : throw new SystemCallException(call, Marshal.GetLastPInvokeError());
 
     /// <summary>Throws if <paramref name="result"/> is a negative errno.</summary>
     internal static int CheckValue(int result, string call) =>
-        result >= 0 ? result : throw new XdpSystemCallException(call, -result);
+        result >= 0 ? result : throw new SystemCallException(call, -result);
 }
