@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using Oko.Agent.Controllers.Bundles;
 using Oko.Agent.Filters;
 using Oko.Agent.Ports;
 using Oko.Agent.Rules;
@@ -53,7 +54,7 @@ public sealed class ControllerHub : IConnectionHandler, IAsyncDisposable
         var filterRequests = new FilterRequestHandler(rules, filters);
         var queues = new QueueRecords(ports);
         var multiparts = new MultipartResponder(options, rules, ports, _portRecords, queues, filterRequests);
-        _handler = new RequestHandler(options, rules, _roles, new PortModHandler(ports), multiparts, queues, filterRequests, log);
+        _handler = new RequestHandler(options, rules, _roles, new PortModHandler(rules, ports), multiparts, queues, new BundleHandler(rules), filterRequests, log);
         _fallback = new StandaloneFallback(rules, options, log);
         _packetIns = new PacketInDelivery(datapath, _sessions, log);
         _channel = new OpenFlowChannel(this, loggers.CreateLogger<OpenFlowChannel>(), options.Channel);

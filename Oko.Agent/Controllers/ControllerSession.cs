@@ -1,3 +1,4 @@
+using Oko.Agent.Controllers.Bundles;
 using Oko.Agent.Rules;
 using Oko.OpenFlow.Channel;
 using Oko.OpenFlow.Messages;
@@ -53,6 +54,9 @@ internal sealed class ControllerSession
     /// <summary>Unfinished uploads of filters.</summary>
     public FilterUploadAssembler Uploads { get; } = new();
 
+    /// <summary>Bundles that are not committed yet.</summary>
+    public SessionBundles Bundles { get; } = new();
+
     /// <summary>What the connection sees of entries with a filter. Written on the control thread, read on any.</summary>
     public ConnectionView View => Volatile.Read(ref _view);
 
@@ -97,6 +101,7 @@ internal sealed class ControllerSession
         _isClosed = true;
         _waiting.Clear();
         Uploads.Clear();
+        Bundles.Clear();
     }
 
     /// <summary>Sends a reply or an asynchronous message. Any thread.</summary>

@@ -16,7 +16,7 @@ internal sealed class MultipartResponder(
 {
     private const string Manufacturer = "OkoSwitch", Hardware = "OkoSwitch software switch", SerialNumber = "None";
 
-    private readonly TableFeatureCatalogue _tables = new(rules.TableCount, (uint)rules.MaxRulesPerTable);
+    private readonly TableFeatureCatalogue _tables = new(rules);
 
     /// <summary>Answers a request.</summary>
     /// <returns>A task that ends when the last part has been handed to the connection.</returns>
@@ -30,8 +30,7 @@ internal sealed class MultipartResponder(
         FlowStatsRequest flows => new FlowStatsReply(rules.GetFlowStats(flows, session.View)),
         AggregateStatsRequest flows => rules.GetAggregateStats(flows, session.View),
         PortStatsRequest port => new PortStatsReply([.. Select(port.Port).Select(portRecords.Measure)]),
-        TableFeatures { Entries.IsEmpty: true } => _tables.Describe(session.View.Aware),
-        TableFeatures => throw RefuseTableFeatures(session),
+        TableFeatures features => AnswerTableFeatures(session, features),
         QueueStatsRequest queue => new QueueStatsReply(queues.Measure(queue)),
         GroupStatsRequest group => new GroupStatsReply(rules.GetGroupStats(group.Group)),
         MeterRequest { Kind: MultipartType.Meter } meter => new MeterStatsReply(rules.GetMeterStats(meter.Meter)),
@@ -56,10 +55,21 @@ internal sealed class MultipartResponder(
     private static OpenFlowErrorException Unsupported(MultipartType type) =>
         OpenFlowErrorException.BadRequest(BadRequestCode.BadMultipart, $"multipart type {(ushort)type} is not supported");
 
-    /// <summary>The pipeline of this switch is fixed; a slave could not change it anyway.</summary>
-    private static OpenFlowErrorException RefuseTableFeatures(ControllerSession session) => session.Role == ControllerRole.Slave
-        ? OpenFlowErrorException.BadRequest(BadRequestCode.IsSlave, "a slave cannot change the features of tables")
-        : new OpenFlowErrorException(ErrorType.TableFeaturesFailed, (ushort)TableFeaturesFailedCode.Eperm, "the features of the tables cannot be changed");
+    /// <summary>A request without tables asks; one with tables configures them first.</summary>
+    private TableFeatures AnswerTableFeatures(ControllerSession session, TableFeatures request)
+    {
+        if (!request.Entries.IsEmpty)
+        {
+            if (session.Role == ControllerRole.Slave)
+            {
+                throw OpenFlowErrorException.BadRequest(BadRequestCode.IsSlave, "a slave cannot change the features of tables");
+            }
+
+            _tables.Configure(request, session.View.Aware);
+        }
+
+        return _tables.Describe(session.View.Aware);
+    }
 
     private IEnumerable<Port> Select(PortNumber number)
     {

@@ -1,4 +1,5 @@
 using Oko.Agent.Ports;
+using Oko.Agent.Rules;
 using Oko.Datapath.Ports;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.Protocol;
@@ -9,7 +10,7 @@ namespace Oko.Agent.Controllers;
 /// <summary>Carries out port-mods. Control thread only.</summary>
 /// <remarks>Source: OpenFlow 1.3.5, 7.3.4.3 "Port Modification Message". The interface itself is left as it is: a port that is
 /// configured down neither receives nor sends, the link below it stays up.</remarks>
-internal sealed class PortModHandler(SwitchPorts ports)
+internal sealed class PortModHandler(RuleManager rules, SwitchPorts ports)
 {
     private const PortConfig Known = PortConfig.PortDown | PortConfig.NoRecv | PortConfig.NoFwd | PortConfig.NoPacketIn;
 
@@ -38,8 +39,7 @@ internal sealed class PortModHandler(SwitchPorts ports)
         var updated = (port.ConfigBits & ~(uint)mod.Mask) | (uint)(mod.Config & mod.Mask);
         if (updated != port.ConfigBits)
         {
-            port.ConfigBits = updated;
-            ports.ReportModified(port);
+            rules.SetPortConfig(port, updated, () => ports.ReportModified(port));
         }
     }
 

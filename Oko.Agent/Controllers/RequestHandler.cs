@@ -1,5 +1,7 @@
+using Oko.Agent.Controllers.Bundles;
 using Oko.Agent.Filters;
 using Oko.Agent.Rules;
+using Oko.OpenFlow.Bundles;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.OkoExtension;
 using Oko.OpenFlow.Protocol;
@@ -16,6 +18,7 @@ internal sealed class RequestHandler(
     PortModHandler portMods,
     MultipartResponder multiparts,
     QueueRecords queues,
+    BundleHandler bundles,
     FilterRequestHandler filters,
     ILogger log)
 {
@@ -62,11 +65,14 @@ internal sealed class RequestHandler(
 
         switch (message)
         {
-            case FlowMod mod:
-                rules.ApplyFlowMod(mod, session.View);
+            case FlowMod or GroupMod or MeterMod or PortMod or PacketOut:
+                Apply(session, message);
                 break;
-            case PacketOut packet:
-                rules.SendPacketOut(packet);
+            case BundleControl control:
+                bundles.Control(session, control, each => Apply(session, each), (each, error) => Refuse(session, each, error));
+                break;
+            case BundleAdd add:
+                BundleHandler.Add(session, add, request);
                 break;
             case BarrierRequest:
                 // All that was asked before has been answered: requests are carried out in order.
@@ -95,15 +101,6 @@ internal sealed class RequestHandler(
             case SetAsync asynchronous:
                 session.Masks = asynchronous.Masks;
                 break;
-            case PortMod mod:
-                portMods.Apply(mod);
-                break;
-            case GroupMod mod:
-                rules.ApplyGroupMod(mod);
-                break;
-            case MeterMod mod:
-                rules.ApplyMeterMod(mod);
-                break;
             case TableMod mod:
                 CheckTableMod(mod);
                 break;
@@ -122,9 +119,32 @@ internal sealed class RequestHandler(
         return Task.CompletedTask;
     }
 
+    /// <summary>Carries out what may stand in a bundle, too.</summary>
+    private void Apply(ControllerSession session, OpenFlowMessage message)
+    {
+        switch (message)
+        {
+            case FlowMod mod:
+                rules.ApplyFlowMod(mod, session.View);
+                break;
+            case GroupMod mod:
+                rules.ApplyGroupMod(mod);
+                break;
+            case MeterMod mod:
+                rules.ApplyMeterMod(mod);
+                break;
+            case PortMod mod:
+                portMods.Apply(mod);
+                break;
+            case PacketOut packet:
+                rules.SendPacketOut(packet);
+                break;
+        }
+    }
+
     /// <summary>What a slave may not send (OpenFlow 1.3.5, 6.3.6), and the requests of the extension that change something.</summary>
     private static bool ChangesState(OpenFlowMessage message) =>
-        message is FlowMod or GroupMod or MeterMod or PortMod or TableMod or PacketOut or OkoMessage;
+        message is FlowMod or GroupMod or MeterMod or PortMod or TableMod or PacketOut or OkoMessage or BundleControl or BundleAdd;
 
     private void Refuse(ControllerSession session, SessionRequest request, OpenFlowErrorException error)
     {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Oko.OpenFlow.Bundles;
 using Oko.OpenFlow.Channel;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.OkoExtension;
@@ -30,6 +31,7 @@ internal static class SessionAwareness
     {
         OkoMessage => true,
         FlowMod mod => mod.Match.FilterId is not null,
+        BundleAdd { Message: FlowMod mod } => mod.Match.FilterId is not null,
         MultipartRequest { Body: OkoMultipart } => true,
         MultipartRequest { Body: FlowStatsRequest flows } => flows.Match.FilterId is not null,
         MultipartRequest { Body: AggregateStatsRequest flows } => flows.Match.FilterId is not null,

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using Oko.Agent.Rules;
 using Oko.Agent.Rules.Groups;
 using Oko.Agent.Rules.Meters;
 using Oko.Datapath.Packet;
@@ -7,10 +8,11 @@ using Oko.OpenFlow.Match;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.OkoExtension;
 using Oko.OpenFlow.Protocol;
+using Oko.OpenFlow.Wire;
 
 namespace Oko.Agent.Controllers;
 
-/// <summary>What the flow tables can do, as OFPMP_TABLE_FEATURES says it. Immutable, any thread.</summary>
+/// <summary>What the flow tables can do, as OFPMP_TABLE_FEATURES says it. Control thread only.</summary>
 /// <remarks>Source: OpenFlow 1.3.5, 7.3.5.5 "Table Features". The properties for the table-miss entry could be left out where they
 /// equal the others; they are written out, since Floodlight sends no table-miss entry to a switch that leaves them out.</remarks>
 internal sealed class TableFeatureCatalogue
@@ -43,21 +45,53 @@ internal sealed class TableFeatureCatalogue
 
     private static uint ActionBits => Actions.Aggregate(0u, (bits, action) => bits | (1u << (int)action));
 
+    private readonly RuleManager _rules;
     private readonly int _tableCount;
-    private readonly uint _maxEntries;
+    private readonly string[] _names;
 
     /// <summary>Describes a pipeline.</summary>
-    /// <param name="tableCount">Number of tables.</param>
-    /// <param name="maxEntries">Entries that one table holds at most.</param>
-    public TableFeatureCatalogue(int tableCount, uint maxEntries)
+    public TableFeatureCatalogue(RuleManager rules)
     {
-        _tableCount = tableCount;
-        _maxEntries = maxEntries;
+        _rules = rules;
+        _tableCount = rules.TableCount;
+        _names = [.. Enumerable.Range(0, _tableCount).Select(table => string.Create(CultureInfo.InvariantCulture, $"table{table}"))];
     }
 
     /// <summary>All tables.</summary>
     /// <param name="isAware">Whether the reader knows our match field.</param>
     public TableFeatures Describe(bool isAware) => new([.. Enumerable.Range(0, _tableCount).Select(table => Describe(table, isAware))]);
+
+    /// <summary>Takes over what a controller wants the tables to be: names and capacities, as all else is what it is.</summary>
+    /// <exception cref="OpenFlowErrorException">TableFeaturesFailed; nothing has changed.</exception>
+    public void Configure(TableFeatures wanted, bool isAware)
+    {
+        var seen = new HashSet<byte>();
+        foreach (var table in wanted.Entries)
+        {
+            if (table.Table.Value >= _tableCount || !seen.Add(table.Table.Value))
+            {
+                throw Failed(TableFeaturesFailedCode.BadTable, $"table {table.Table.Value}: allowed are 0..{_tableCount - 1}, each once");
+            }
+
+            var number = table.Table.Value;
+            TableFeatureCheck.Check(table, Describe(number, isAware), _rules.GetCapacity(number).Count, _rules.MaxRulesPerTable);
+        }
+
+        if (seen.Count < _tableCount)
+        {
+            throw Failed(
+                TableFeaturesFailedCode.Eperm,
+                $"features of {seen.Count} tables: tables cannot be taken out of the pipeline, a request names all {_tableCount}");
+        }
+
+        foreach (var table in wanted.Entries)
+        {
+            _names[table.Table.Value] = table.Name;
+            _rules.SetCapacity(table.Table.Value, (int)table.MaxEntries);
+        }
+    }
+
+    private static OpenFlowErrorException Failed(TableFeaturesFailedCode code, string detail) => new(ErrorType.TableFeaturesFailed, (ushort)code, detail);
 
     private TableFeaturesEntry Describe(int table, bool isAware)
     {
@@ -72,11 +106,11 @@ internal sealed class TableFeatureCatalogue
         ImmutableArray<uint> filter = isAware ? [OxmCatalogue.Filter.Header, OkoExperimenter.Id] : [];
         return new TableFeaturesEntry(
             new TableId((byte)table),
-            string.Create(CultureInfo.InvariantCulture, $"table{table}"),
+            _names[table],
             AllMetadata,
             AllMetadata,
             Config: 0,
-            _maxEntries,
+            (uint)_rules.GetCapacity(table).MaxCount,
             [
                 new TableFeatureProperty(TableFeatureType.Instructions, instructions),
                 new TableFeatureProperty(TableFeatureType.InstructionsMiss, instructions),

@@ -23,7 +23,6 @@ internal sealed class FlowModHandler
         | FlowModFlags.NoPktCounts | FlowModFlags.NoBytCounts;
 
     private readonly RuleStore _rules;
-    private readonly int _maxRulesPerTable;
     private readonly Func<long> _clock;
     private readonly Func<uint, FilterSlot?> _findFilter;
     private readonly ActionTargets _targets;
@@ -35,21 +34,18 @@ internal sealed class FlowModHandler
 
     /// <summary>Makes a handler.</summary>
     /// <param name="rules">What it changes.</param>
-    /// <param name="maxRulesPerTable">Bound of each table; an ADD over it is refused with TABLE_FULL.</param>
     /// <param name="clock">Nanoseconds of the datapath's clock.</param>
     /// <param name="findFilter">The loaded filter of an id, or null.</param>
     /// <param name="targets">What actions and instructions name.</param>
     /// <param name="removed">Is told of each rule that was removed (not replaced).</param>
     public FlowModHandler(
         RuleStore rules,
-        int maxRulesPerTable,
         Func<long> clock,
         Func<uint, FilterSlot?> findFilter,
         ActionTargets targets,
         Action<Rule, FlowRemovedReason> removed)
     {
         _rules = rules;
-        _maxRulesPerTable = maxRulesPerTable;
         _clock = clock;
         _findFilter = findFilter;
         _targets = targets;
@@ -126,7 +122,7 @@ internal sealed class FlowModHandler
             return;
         }
 
-        if (table.Count >= _maxRulesPerTable)
+        if (table.Count >= table.MaxCount)
         {
             throw OpenFlowErrorException.FlowModFailed(
                 FlowModFailedCode.TableFull, $"table {mod.Table.Value} holds {table.Count} entries, its bound");
@@ -143,9 +139,7 @@ internal sealed class FlowModHandler
             Cookie = mod.Cookie.Value,
             CreatedNanoseconds = now,
         };
-        rule = new Rule(entry, mod.Match) { Instructions = mod.Instructions };
-        TakeOver(rule, mod, now);
-        _rules.Install(rule);
+        _rules.Install(new Rule(entry, TermsOf(mod, now)) { Instructions = mod.Instructions });
     }
 
     /// <summary>
@@ -157,25 +151,16 @@ internal sealed class FlowModHandler
     private void Replace(Rule rule, FlowMod mod, InstructionSet instructions)
     {
         _rules.SetInstructions(rule, mod.Instructions, instructions);
-        rule.Entry.Cookie = mod.Cookie.Value;
         if (mod.Flags.HasFlag(FlowModFlags.ResetCounts))
         {
-            rule.Entry.ResetCounters();
+            _rules.ResetCounters(rule);
         }
 
-        TakeOver(rule, mod, _clock());
-        _rules.WatchTimeouts(rule);
+        _rules.SetTerms(rule, TermsOf(mod, _clock()));
     }
 
-    private static void TakeOver(Rule rule, FlowMod mod, long now)
-    {
-        rule.Match = mod.Match;
-        rule.Cookie = mod.Cookie;
-        rule.Flags = mod.Flags;
-        rule.IdleTimeoutSeconds = mod.IdleTimeoutSeconds;
-        rule.HardTimeoutSeconds = mod.HardTimeoutSeconds;
-        rule.CreatedNanoseconds = now;
-    }
+    private static RuleTerms TermsOf(FlowMod mod, long now) =>
+        new(mod.Match, mod.Cookie, mod.Flags, mod.IdleTimeoutSeconds, mod.HardTimeoutSeconds, now);
 
     /// <summary>"Two flow entries overlap if a single packet may match both, and both entries have the same priority" (6.4). An
     /// identical entry does too, whatever filters they name: both may say match.</summary>
@@ -212,7 +197,7 @@ internal sealed class FlowModHandler
             _rules.SetInstructions(rule, mod.Instructions, instructions);
             if (mod.Flags.HasFlag(FlowModFlags.ResetCounts))
             {
-                rule.Entry.ResetCounters();
+                _rules.ResetCounters(rule);
             }
         }
     }

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using Oko.Datapath.Pipeline;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.Protocol;
 using Oko.OpenFlow.Wire;
@@ -8,7 +10,7 @@ namespace Oko.Agent.Rules;
 /// earlier flow-mods of its connection left.</summary>
 /// <remarks>Source: OpenFlow 1.3.5, 7.3.7 "Packet-Out Message". Whether set-field actions fit the packet is not checked: one whose
 /// header is missing does nothing.</remarks>
-internal sealed class PacketOutHandler(Oko.Datapath.Workers.Datapath datapath, ActionTargets targets)
+internal sealed class PacketOutHandler(Oko.Datapath.Workers.Datapath datapath, ChangeJournal journal, ActionTargets targets)
 {
     private const int EthernetHeaderBytes = 14;
 
@@ -43,7 +45,19 @@ internal sealed class PacketOutHandler(Oko.Datapath.Workers.Datapath datapath, A
         }
 
         var actions = ActionTranslator.Translate(message.Actions, isPacketOut: true, targets);
-        if (!datapath.TryInject(message.Data, inPort.Value, actions))
+        if (journal.IsOpen)
+        {
+            journal.WhenKept(() => Inject(message, actions));
+        }
+        else
+        {
+            Inject(message, actions);
+        }
+    }
+
+    private void Inject(PacketOut message, ImmutableArray<DatapathAction> actions)
+    {
+        if (!datapath.TryInject(message.Data, message.InPort.Value, actions))
         {
             Dropped++;
         }

@@ -15,35 +15,37 @@ namespace Oko.Agent.Rules;
 /// the rule's, not the entry's.</remarks>
 public sealed class Rule
 {
-    internal Rule(FlowEntry entry, FlowMatch match)
+    private RuleTerms _terms;
+
+    internal Rule(FlowEntry entry, RuleTerms terms)
     {
         Entry = entry;
-        Match = match;
+        _terms = terms;
     }
 
     /// <summary>The entry in the datapath; its counters are live.</summary>
     public FlowEntry Entry { get; }
 
     /// <summary>The match as the controller sent it.</summary>
-    public FlowMatch Match { get; internal set; }
+    public FlowMatch Match => Terms.Match;
 
     /// <summary>The instructions as the controller sent them.</summary>
     public ImmutableArray<Instruction> Instructions { get; internal set; } = [];
 
     /// <summary>The controller's cookie; changed by ADD only.</summary>
-    public Cookie Cookie { get; internal set; }
+    public Cookie Cookie => Terms.Cookie;
 
     /// <summary>Flags of the ADD that made the rule.</summary>
-    public FlowModFlags Flags { get; internal set; }
+    public FlowModFlags Flags => Terms.Flags;
 
     /// <summary>Seconds without a packet after which the rule expires; 0 = never.</summary>
-    public ushort IdleTimeoutSeconds { get; internal set; }
+    public ushort IdleTimeoutSeconds => Terms.IdleTimeoutSeconds;
 
     /// <summary>Seconds after which the rule expires; 0 = never.</summary>
-    public ushort HardTimeoutSeconds { get; internal set; }
+    public ushort HardTimeoutSeconds => Terms.HardTimeoutSeconds;
 
     /// <summary>When it was added or last replaced, on the datapath's clock.</summary>
-    public long CreatedNanoseconds { get; internal set; }
+    public long CreatedNanoseconds => Terms.CreatedNanoseconds;
 
     /// <summary>Table of the rule.</summary>
     public TableId TableId => new(Entry.TableId);
@@ -59,6 +61,17 @@ public sealed class Rule
 
     /// <summary>Whether the rule stands in its table.</summary>
     public bool IsInstalled { get; internal set; }
+
+    /// <summary>What the last ADD said beside the instructions.</summary>
+    internal RuleTerms Terms
+    {
+        get => _terms;
+        set
+        {
+            _terms = value;
+            Entry.Cookie = value.Cookie.Value;
+        }
+    }
 
     internal RuleKey Key => new(Priority, Pattern, FilterId ?? 0);
 
@@ -85,6 +98,16 @@ public sealed class Rule
         ? long.MaxValue
         : Math.Max(Entry.LastUsedNanoseconds, CreatedNanoseconds) + IdleTimeoutSeconds * 1_000_000_000L;
 }
+
+/// <summary>What an ADD says of a rule beside its instructions.</summary>
+/// <param name="Match">The match as the controller sent it.</param>
+/// <param name="Cookie">Cookie.</param>
+/// <param name="Flags">Flags.</param>
+/// <param name="IdleTimeoutSeconds">Seconds without a packet; 0 = for ever.</param>
+/// <param name="HardTimeoutSeconds">Seconds; 0 = for ever.</param>
+/// <param name="CreatedNanoseconds">When it came, on the datapath's clock.</param>
+internal sealed record RuleTerms(
+    FlowMatch Match, Cookie Cookie, FlowModFlags Flags, ushort IdleTimeoutSeconds, ushort HardTimeoutSeconds, long CreatedNanoseconds);
 
 /// <summary>What makes two entries of one table the same: priority, header match, filter.</summary>
 /// <param name="Priority">Priority.</param>

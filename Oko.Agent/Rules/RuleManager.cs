@@ -3,6 +3,7 @@ using Oko.Agent.Controllers;
 using Oko.Agent.Rules.Groups;
 using Oko.Agent.Rules.Meters;
 using Oko.Datapath.Pipeline;
+using Oko.Datapath.Ports;
 using Oko.OpenFlow.Match;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.Protocol;
@@ -22,6 +23,7 @@ public sealed class RuleManager : IDisposable
     private readonly RuleManagerOptions _options;
     private readonly ILogger _log;
     private readonly ControlThread _control;
+    private readonly ChangeJournal _journal = new();
     private readonly RuleStore _rules;
     private readonly FlowModHandler _flowMods;
     private readonly GroupTable _groups;
@@ -39,13 +41,13 @@ public sealed class RuleManager : IDisposable
         _log = log;
         _options = options;
         _control = new ControlThread("oko-control", log);
-        _rules = new RuleStore(datapath);
+        _rules = new RuleStore(datapath, options.MaxRulesPerTable, _journal);
         var targets = new ActionTargets(id => _groups!.Find(id), id => _meters!.Find(id), id => datapath.Ports.Any(port => id < port.Queues.Length));
-        _groups = new GroupTable(_rules, targets, options.Clock, OnRemoved);
-        _meters = new MeterTable(_rules, datapath, options.Clock, OnRemoved);
-        _flowMods = new FlowModHandler(_rules, options.MaxRulesPerTable, options.Clock, id => FindFilter(id), targets, OnRemoved);
+        _groups = new GroupTable(_rules, _journal, targets, options.Clock, OnRemoved);
+        _meters = new MeterTable(_rules, _journal, datapath, options.Clock, OnRemoved);
+        _flowMods = new FlowModHandler(_rules, options.Clock, id => FindFilter(id), targets, OnRemoved);
         _statistics = new FlowStatistics(_rules, datapath, options.Clock);
-        _packetOuts = new PacketOutHandler(datapath, targets);
+        _packetOuts = new PacketOutHandler(datapath, _journal, targets);
         _control.AddPeriodic(options.ExpiryInterval, ExpireRules);
     }
 
@@ -60,8 +62,22 @@ public sealed class RuleManager : IDisposable
     /// <summary>Number of flow tables.</summary>
     public int TableCount => _rules.TableCount;
 
-    /// <summary>Entries that one table holds at most.</summary>
+    /// <summary>Entries that any table may hold at most.</summary>
     public int MaxRulesPerTable => _options.MaxRulesPerTable;
+
+    /// <summary>Entries that a table holds, and the most it may hold as it is configured.</summary>
+    public (int Count, int MaxCount) GetCapacity(int table)
+    {
+        _control.VerifyAccess();
+        return (_rules[table].Count, _rules[table].MaxCount);
+    }
+
+    /// <summary>Configures the most entries that a table may hold.</summary>
+    public void SetCapacity(int table, int maxCount)
+    {
+        _control.VerifyAccess();
+        _rules[table].MaxCount = maxCount;
+    }
 
     /// <inheritdoc cref="Oko.Datapath.Workers.Datapath.DropsFragments"/>
     public bool DropsFragments
@@ -115,6 +131,44 @@ public sealed class RuleManager : IDisposable
     {
         _control.VerifyAccess();
         _meters.Apply(mod);
+    }
+
+    /// <summary>
+    /// Makes several changes as one: a packet meets all of them or none, and when one is refused none has happened. What cannot be
+    /// undone (packet-outs, messages to controllers) happens after the last.
+    /// </summary>
+    /// <remarks>The worker stands still meanwhile, some microseconds for each change; packets wait in the ports' rings.</remarks>
+    /// <param name="changes">Makes the changes; the first exception ends it and comes back to the caller.</param>
+    public void ApplyTogether(Action changes)
+    {
+        _control.VerifyAccess();
+        _datapath.RunPaused(() =>
+        {
+            _journal.Open();
+            try
+            {
+                changes();
+            }
+            catch
+            {
+                _journal.RollBack();
+                throw;
+            }
+        });
+        _journal.Keep();
+    }
+
+    /// <summary>Sets the OFPPC_* bits of a port and says so to those who listen.</summary>
+    /// <param name="port">The port.</param>
+    /// <param name="bits">All bits.</param>
+    /// <param name="changed">Is called when the change is sure to stay.</param>
+    public void SetPortConfig(Port port, uint bits, Action changed)
+    {
+        _control.VerifyAccess();
+        var before = port.ConfigBits;
+        _journal.NoteInverse(() => port.ConfigBits = before);
+        port.ConfigBits = bits;
+        _journal.WhenKept(changed);
     }
 
     /// <summary>Checks a packet-out and queues it for the worker.</summary>
@@ -243,14 +297,18 @@ public sealed class RuleManager : IDisposable
 
     private void OnRemoved(Rule rule, FlowRemovedReason reason)
     {
-        if (!rule.Flags.HasFlag(FlowModFlags.SendFlowRem))
+        if (rule.Flags.HasFlag(FlowModFlags.SendFlowRem))
         {
-            return;
+            var message = FlowStatistics.RemovedMessage(rule, reason, _options.Clock());
+            _journal.WhenKept(() => Announce(message));
         }
+    }
 
+    private void Announce(FlowRemoved message)
+    {
         try
         {
-            RuleRemoved?.Invoke(FlowStatistics.RemovedMessage(rule, reason, _options.Clock()));
+            RuleRemoved?.Invoke(message);
         }
         catch (Exception exception)
         {

@@ -12,17 +12,19 @@ namespace Oko.Agent.Rules;
 internal sealed class RuleStore
 {
     private readonly Oko.Datapath.Workers.Datapath _datapath;
+    private readonly ChangeJournal _journal;
     private readonly RuleTable[] _tables;
     private readonly ExpiryQueue _expiry = new();
     private readonly Dictionary<uint, int> _filterReferences = [];
 
-    public RuleStore(Oko.Datapath.Workers.Datapath datapath)
+    public RuleStore(Oko.Datapath.Workers.Datapath datapath, int maxRulesPerTable, ChangeJournal journal)
     {
         _datapath = datapath;
+        _journal = journal;
         _tables = new RuleTable[datapath.TableCount];
         for (var table = 0; table < _tables.Length; table++)
         {
-            _tables[table] = new RuleTable();
+            _tables[table] = new RuleTable(maxRulesPerTable);
         }
     }
 
@@ -51,6 +53,10 @@ internal sealed class RuleStore
         NoteTargets(rule);
         _datapath.AddEntry(rule.Entry);
         _expiry.Watch(rule);
+        if (_journal.IsOpen)
+        {
+            NoteInstalled(rule);
+        }
     }
 
     /// <summary>Takes a rule out of force.</summary>
@@ -74,6 +80,10 @@ internal sealed class RuleStore
         ForgetTargets(rule);
         _datapath.RemoveEntry(rule.Entry);
         _expiry.Forget(rule);
+        if (_journal.IsOpen)
+        {
+            NoteRemoved(rule);
+        }
     }
 
     /// <summary>Gives an installed rule other instructions.</summary>
@@ -82,14 +92,39 @@ internal sealed class RuleStore
     /// <param name="translated">As the worker executes them.</param>
     public void SetInstructions(Rule rule, ImmutableArray<Instruction> instructions, InstructionSet translated)
     {
+        if (_journal.IsOpen)
+        {
+            NoteInstructions(rule);
+        }
+
         ForgetTargets(rule);
         rule.Instructions = instructions;
         rule.Entry.SetInstructions(translated);
         NoteTargets(rule);
     }
 
-    /// <summary>Watches a rule whose timeouts changed.</summary>
-    public void WatchTimeouts(Rule rule) => _expiry.Watch(rule);
+    /// <summary>Counts the packets of an installed rule from 0 again.</summary>
+    public void ResetCounters(Rule rule)
+    {
+        if (_journal.IsOpen)
+        {
+            NoteCounters(rule);
+        }
+
+        rule.Entry.ResetCounters();
+    }
+
+    /// <summary>Gives an installed rule all that an ADD says beside match and instructions.</summary>
+    public void SetTerms(Rule rule, RuleTerms terms)
+    {
+        if (_journal.IsOpen)
+        {
+            NoteTerms(rule);
+        }
+
+        rule.Terms = terms;
+        _expiry.Watch(rule);
+    }
 
     /// <summary>Takes the next rule whose time is over off the watch; it is still installed.</summary>
     public bool TryTakeExpired(long nowNanoseconds, [NotNullWhen(true)] out Rule? rule)
@@ -111,6 +146,29 @@ internal sealed class RuleStore
         }
 
         return rules;
+    }
+
+    // Apart from the methods above, whose callers would else pay for the closures on every change.
+    private void NoteInstalled(Rule rule) => _journal.NoteInverse(() => Remove(rule));
+
+    private void NoteRemoved(Rule rule) => _journal.NoteInverse(() => Install(rule));
+
+    private void NoteInstructions(Rule rule)
+    {
+        var (before, translated) = (rule.Instructions, rule.Entry.Instructions);
+        _journal.NoteInverse(() => SetInstructions(rule, before, translated));
+    }
+
+    private void NoteCounters(Rule rule)
+    {
+        var (packets, bytes) = (rule.Entry.PacketCount, rule.Entry.ByteCount);
+        _journal.NoteInverse(() => rule.Entry.SetCounters(packets, bytes));
+    }
+
+    private void NoteTerms(Rule rule)
+    {
+        var before = rule.Terms;
+        _journal.NoteInverse(() => SetTerms(rule, before));
     }
 
     private void NoteTargets(Rule rule)

@@ -15,13 +15,16 @@ namespace Oko.Agent.Rules;
 /// and with 100,000 of that shape.</para>
 /// <para>The order in which rules are returned is not defined.</para>
 /// </remarks>
-internal sealed class RuleTable
+internal sealed class RuleTable(int maxCount)
 {
     private readonly Dictionary<RuleKey, Rule> _byKey = [];
     private readonly Dictionary<MaskKey, MaskGroup> _groups = [];
 
     /// <summary>Number of rules.</summary>
     public int Count => _byKey.Count;
+
+    /// <summary>Rules that it holds at most; an ADD over it is refused with TABLE_FULL.</summary>
+    public int MaxCount { get; set; } = maxCount;
 
     /// <summary>All rules.</summary>
     public IEnumerable<Rule> Rules => _byKey.Values;

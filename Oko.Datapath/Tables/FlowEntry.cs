@@ -91,11 +91,11 @@ public sealed class FlowEntry
         _bytesBase = Volatile.Read(ref _bytes);
     }
 
-    /// <summary>Control thread: takes over the counters of the entry that this one replaces.</summary>
-    public void TakeCountersOf(FlowEntry replaced)
+    /// <summary>Control thread: sets the counters to what they were once.</summary>
+    public void SetCounters(ulong packets, ulong bytes)
     {
-        _packetsBase = -(long)replaced.PacketCount;
-        _bytesBase = -(long)replaced.ByteCount;
+        _packetsBase = Volatile.Read(ref _packets) - (long)packets;
+        _bytesBase = Volatile.Read(ref _bytes) - (long)bytes;
     }
 
     /// <summary>Worker: a packet matched.</summary>

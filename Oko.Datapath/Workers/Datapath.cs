@@ -138,6 +138,10 @@ public sealed class Datapath : IDisposable
     /// packet injected before it.</summary>
     public void Synchronize() => _worker.Synchronize();
 
+    /// <summary>Runs something while the worker stands between two batches; packets wait in the rings of the ports meanwhile. It must
+    /// not wait for the worker (<see cref="Synchronize"/>). Its exception comes back as it is.</summary>
+    public void RunPaused(Action action) => _worker.RunPaused(action);
+
     /// <summary>Statistics of a table.</summary>
     public TableStatistics GetTableStatistics(byte table) => _tables[table].Statistics;
 

@@ -122,6 +122,28 @@ internal sealed unsafe class ForwardingWorker : IDisposable
         }
     }
 
+    /// <summary>Runs something on the calling thread while the worker stands between two rounds.</summary>
+    internal void RunPaused(Action action)
+    {
+        using var paused = new ManualResetEventSlim();
+        using var finished = new ManualResetEventSlim();
+        var pause = Task.Run(() => Execute(() =>
+        {
+            paused.Set();
+            finished.Wait();
+        }));
+        paused.Wait();
+        try
+        {
+            action();
+        }
+        finally
+        {
+            finished.Set();
+            pause.Wait();
+        }
+    }
+
     private void ExecuteAlone(Action action)
     {
         if (!IsRunning)

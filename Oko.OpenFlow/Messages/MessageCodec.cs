@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Oko.OpenFlow.Actions;
+using Oko.OpenFlow.Bundles;
 using Oko.OpenFlow.Instructions;
 using Oko.OpenFlow.Match;
 using Oko.OpenFlow.OkoExtension;
@@ -181,6 +182,12 @@ public static class MessageCodec
                 break;
             case OkoMessage oko:
                 ExperimenterCodec.Write(writer, oko);
+                break;
+            case BundleControl control:
+                BundleCodec.Write(writer, control);
+                break;
+            case BundleAdd add:
+                BundleCodec.Write(writer, add);
                 break;
             case ExperimenterMessage experimenter:
                 writer.U32(experimenter.Experimenter);

@@ -1,18 +1,24 @@
 using System.Collections.Immutable;
 using System.Text;
+using Oko.OpenFlow.Bundles;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.Protocol;
 using Oko.OpenFlow.Wire;
 
 namespace Oko.OpenFlow.OkoExtension;
 
-/// <summary>OFPT_EXPERIMENTER messages of our extension; layouts in README.md beside this file.</summary>
+/// <summary>OFPT_EXPERIMENTER messages: those of our extension here, bundles in <see cref="BundleCodec"/>; layouts in README.md beside this file.</summary>
 internal static class ExperimenterCodec
 {
     internal static OpenFlowMessage Read(ref WireReader reader)
     {
         var experimenter = reader.U32();
         var type = reader.U32();
+        if (experimenter == BundleCodec.Experimenter)
+        {
+            return BundleCodec.Read(type, ref reader);
+        }
+
         if (experimenter != OkoExperimenter.Id)
         {
             return new ExperimenterMessage(experimenter, type, reader.Rest().ToArray());

@@ -19,8 +19,8 @@ public sealed class OpenFlowErrorException : Exception
         Code = code;
     }
 
-    /// <summary>An experimenter error.</summary>
-    public OpenFlowErrorException(uint experimenter, ushort experimenterType, byte[] data, string detail)
+    /// <summary>An experimenter error; without data it carries the refused request, like a standard error.</summary>
+    public OpenFlowErrorException(uint experimenter, ushort experimenterType, byte[]? data, string detail)
         : this(ErrorType.Experimenter, experimenterType, detail)
     {
         Experimenter = experimenter;

@@ -104,10 +104,7 @@ public sealed class OvsOfctlTests
     [Test]
     public void AddFlows_TenThousand_AreAllThere()
     {
-        var file = Path.GetTempFileName();
-        File.WriteAllLines(file, Enumerable.Range(0, 10_000).Select(i =>
-            $"priority={i % 100 + 1},udp,nw_src=10.{i / 250 % 250}.{i % 250}.1,tp_dst={i % 60000},actions=output:{i % 2 + 1}"));
-        try
+        WithFile(ManyFlows(10_000), file =>
         {
             _switch.Ofctl("add-flows", file);
             _switch.Ofctl("dump-aggregate").Should().Contain("flow_count=10000");
@@ -115,11 +112,7 @@ public sealed class OvsOfctlTests
                 .Should().Be(10_000);
             _switch.Ofctl("mod-flows", "udp,actions=output:1");
             _switch.Ofctl("dump-flows", "--no-stats").Should().NotContain("output:2");
-        }
-        finally
-        {
-            File.Delete(file);
-        }
+        });
     }
 
     [Test]
@@ -207,6 +200,165 @@ public sealed class OvsOfctlTests
         _network.Ping(1, 2, count: 2).Should().Be(0);
         _switch.Ofctl("mod-port", "2", "forward");
         _network.Ping(1, 2).Should().Be(3);
+    }
+
+    [Test]
+    public void Groups_AllVerbs_Work()
+    {
+        _switch.Ofctl("del-groups");
+        _switch.Ofctl("add-group", "group_id=5,type=select,bucket=weight:2,output:1,bucket=weight:1,output:2");
+        _switch.Ofctl("add-group", "group_id=6,type=ff,bucket=watch_port:1,actions=output:1,bucket=watch_port:2,actions=output:2");
+        _switch.Ofctl("add-flow", "priority=1,actions=group:5");
+        _switch.Ofctl("dump-groups").Should().Contain("group_id=5,type=select").And.Contain("group_id=6,type=ff");
+        _switch.Ofctl("dump-group-stats", "group_id=5").Should().Contain("group_id=5").And.Contain("ref_count=1").And.NotContain("group_id=6");
+        _switch.Ofctl("dump-group-features").Should().Contain("max_groups=0x10000").And.Contain("fast failover group");
+        _switch.Ofctl("mod-group", "group_id=5,type=indirect,bucket=output:2");
+        _switch.Ofctl("dump-groups").Should().Contain("group_id=5,type=indirect");
+        _switch.Ofctl("del-groups", "group_id=5");
+        _switch.Ofctl("dump-flows", "--no-stats").Should().NotContain("group:5", "entries go with their group");
+        _switch.Ofctl("del-groups");
+        _switch.Ofctl("dump-groups").Should().NotContain("group_id");
+    }
+
+    [Test]
+    public void Meters_AllVerbs_Work()
+    {
+        _switch.Ofctl("add-meter", "meter=1,kbps,burst,stats,band=type=drop,rate=1000,burst_size=50");
+        _switch.Ofctl("add-meter", "meter=2,pktps,band=type=dscp_remark,rate=10,prec_level=1");
+        _switch.Ofctl("add-flow", "priority=1,actions=meter:1,output:2");
+        _switch.Ofctl("dump-meters").Should().Contain("meter=1 kbps burst stats").And.Contain("type=dscp_remark rate=10");
+        _switch.Ofctl("dump-meter", "meter=2").Should().NotContain("meter=1 ");
+        _switch.Ofctl("meter-stats", "meter=1").Should().Contain("flow_count:1");
+        _switch.Ofctl("meter-features").Should().Contain("max_meter:65536").And.Contain("dscp_remark");
+        _switch.Ofctl("mod-meter", "meter=1,pktps,band=type=drop,rate=7");
+        _switch.Ofctl("dump-meter", "meter=1").Should().Contain("rate=7");
+        _switch.Ofctl("del-meter", "meter=1");
+        _switch.Ofctl("dump-flows", "--no-stats").Should().NotContain("meter:1", "entries go with their meter");
+        _switch.Ofctl("del-meters");
+        _switch.Ofctl("dump-meters").Should().NotContain("meter=");
+    }
+
+    [Test]
+    public void Queues_AllVerbs_Work()
+    {
+        _switch.Ofctl("queue-get-config").Should().Contain("queue 0");
+        _switch.Ofctl("queue-get-config", "2").Should().Contain("port=2").And.Contain("queue 0");
+        _switch.Ofctl("queue-stats").Should().Contain("port 1 queue 0").And.Contain("port 2 queue 0");
+        _switch.Ofctl("queue-stats", "2", "0").Should().NotContain("port 1");
+        _switch.TryOfctl("queue-stats", "1", "77").All.Should().Contain("OFPQOFC_BAD_QUEUE");
+        _switch.Ofctl("add-flow", "priority=1,actions=set_queue:0,output:2");
+        _switch.Ofctl("dump-flows", "--no-stats").Should().Contain("set_queue:0");
+    }
+
+    [Test]
+    public void Fragments_Modes_AreSetAndRead()
+    {
+        _switch.Ofctl("get-frags").Should().Contain("normal");
+        _switch.Ofctl("set-frags", "drop");
+        _switch.Ofctl("get-frags").Should().Contain("drop");
+        _switch.TryOfctl("set-frags", "reassemble").All.Should().Contain("OFPSCFC_BAD_FLAGS");
+        _switch.Ofctl("set-frags", "normal");
+        _switch.Ofctl("get-frags").Should().Contain("normal");
+    }
+
+    [Test]
+    public void Flows_ModifiedReplacedAndCompared_AreWhatTheFileSays()
+    {
+        WithFile("priority=5,ip,actions=output:1\npriority=6,ip,actions=drop\n", old => WithFile("priority=6,ip,actions=output:2\npriority=7,arp,actions=FLOOD\n", wanted =>
+        {
+            _switch.Ofctl("add-flows", old);
+            _switch.Ofctl("mod-flows", "priority=5,ip,actions=output:2");
+            _switch.Ofctl("dump-flows", "--no-stats", "ip").Should().Contain("priority=5,ip actions=output:2");
+            _switch.TryOfctl("diff-flows", wanted).Output.Should().Contain("-priority=5,ip").And.Contain("+priority=7,arp");
+            _switch.Ofctl("replace-flows", wanted);
+            _switch.Ofctl("diff-flows", wanted).Should().BeEmpty();
+        }));
+    }
+
+    [Test]
+    public void Bundle_AddAndReplaceFlows_HappenAsOne()
+    {
+        WithFile("priority=5,ip,actions=output:1\npriority=6,ip,actions=drop\n", file =>
+        {
+            _switch.Ofctl("--bundle", ["add-flows", _switch.Address, file]);
+            _switch.Ofctl("diff-flows", file).Should().BeEmpty();
+        });
+        WithFile("priority=6,ip,actions=output:2\npriority=7,arp,actions=FLOOD\n", file =>
+        {
+            _switch.Ofctl("--bundle", ["replace-flows", _switch.Address, file]);
+            _switch.Ofctl("diff-flows", file).Should().BeEmpty();
+            WithFile("priority=8,ip,actions=output:1\npriority=9,ip,actions=group:555\n", failing =>
+            {
+                var result = _switch.TryOfctl("--bundle", ["add-flows", _switch.Address, failing]);
+                result.ExitCode.Should().NotBe(0);
+                result.All.Should().Contain("OFPBAC_BAD_OUT_GROUP").And.Contain("group:555").And.Contain("OFPBFC_MSG_FAILED");
+            });
+            _switch.Ofctl("diff-flows", file).Should().BeEmpty("a bundle that fails changes nothing");
+        });
+    }
+
+    [Test]
+    public void Bundle_FlowsGroupsAndPacketOuts_HappenAsOne()
+    {
+        WithFile("""
+            group group_id=5,type=all,bucket=output:1
+            flow priority=9,ip,actions=group:5
+            packet-out in_port=controller,packet=ffffffffffff02000000000108060001080006040001020000000001c0a80001000000000000c0a80002,actions=output:2
+            """, file => _switch.Ofctl("--bundle", ["bundle", _switch.Address, file]));
+        _switch.Ofctl("dump-flows", "--no-stats").Should().Contain("actions=group:5");
+        _switch.Ofctl("--bundle", ["del-groups", _switch.Address]);
+        _switch.Ofctl("dump-groups").Should().NotContain("group_id");
+    }
+
+    [Test]
+    public void Bundle_FiftyThousandFlows_AreAllThere() =>
+        WithFile(ManyFlows(50_000), file =>
+        {
+            _switch.Ofctl("--bundle", ["add-flows", _switch.Address, file]);
+            _switch.Ofctl("dump-aggregate").Should().Contain("flow_count=50000");
+        });
+
+    [TestCase("dump-tlv-map")]
+    [TestCase("del-tlv-map")]
+    [TestCase("ct-flush-zone", "1")]
+    [TestCase("dump-ipfix-bridge")]
+    [TestCase("mod-group", "--may-create", "group_id=7,type=all")]
+    public void Extensions_OfOpenVSwitch_AreRefusedPolitely(string verb, params string[] arguments)
+    {
+        _switch.TryOfctl(verb, arguments).All.Should().MatchRegex("OFPBRC_BAD_VENDOR|OFPGMFC_BAD_COMMAND");
+        _switch.Ofctl("probe");
+    }
+
+    [Test]
+    public void Snoop_Switch_HearsNothingAndIsKept()
+    {
+        var result = Command.Run(20, "ip", "netns", "exec", _network.SwitchSpace, "timeout", "2", "ovs-ofctl", "-O", "OpenFlow13", "snoop", _switch.Address);
+        result.All.Should().NotContain("OFPT_ERROR").And.NotContain("connection");
+        _switch.Ofctl("probe");
+    }
+
+    [Test]
+    public void PingAndBenchmark_Switch_Answers()
+    {
+        _switch.Ofctl("ping").Should().Contain("64 bytes from");
+        _switch.Ofctl("benchmark", "100", "1000").Should().Contain("Finished in");
+    }
+
+    private static string ManyFlows(int count) => string.Join('\n', Enumerable.Range(0, count).Select(i =>
+        $"priority={i % 100 + 1},udp,nw_src=10.{i / 250 % 250}.{i % 250}.1,tp_dst={i % 60000},actions=output:{i % 2 + 1}"));
+
+    private static void WithFile(string text, Action<string> use)
+    {
+        var file = Path.GetTempFileName();
+        File.WriteAllText(file, text);
+        try
+        {
+            use(file);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
     }
 
     [Test]

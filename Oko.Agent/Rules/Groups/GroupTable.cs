@@ -16,7 +16,7 @@ namespace Oko.Agent.Rules.Groups;
 /// <para>Flow entries that use a group go with it. That holds for entries, too, that the sender of the delete does not see, since
 /// they name a filter: an entry cannot send packets to a group that is not there.</para>
 /// </remarks>
-internal sealed class GroupTable(RuleStore rules, ActionTargets targets, Func<long> clock, Action<Rule, FlowRemovedReason> removed)
+internal sealed class GroupTable(RuleStore rules, ChangeJournal journal, ActionTargets targets, Func<long> clock, Action<Rule, FlowRemovedReason> removed)
 {
     /// <summary>Groups there can be.</summary>
     public const int MaxGroups = 65_536;
@@ -85,8 +85,7 @@ internal sealed class GroupTable(RuleStore rules, ActionTargets targets, Func<lo
 
         var contents = Translate(mod);
         var record = new GroupRecord(new Group(id, contents), clock());
-        _groups.Add(id, record);
-        TakeOver(record, mod, contents);
+        Insert(record, mod.GroupType, mod.Buckets);
     }
 
     /// <summary>The counters of the group go on, those of its buckets start anew (6.5).</summary>
@@ -97,9 +96,7 @@ internal sealed class GroupTable(RuleStore rules, ActionTargets targets, Func<lo
             throw Failed(GroupModFailedCode.UnknownGroup, $"group {mod.Group.Value} does not exist; add it");
         }
 
-        var contents = Translate(mod);
-        record.Group.Contents = contents;
-        TakeOver(record, mod, contents);
+        Configure(record, mod.GroupType, mod.Buckets, Translate(mod));
     }
 
     private GroupContents Translate(GroupMod mod)
@@ -109,11 +106,34 @@ internal sealed class GroupTable(RuleStore rules, ActionTargets targets, Func<lo
         return contents;
     }
 
-    private void TakeOver(GroupRecord record, GroupMod mod, GroupContents contents)
+    private void Insert(GroupRecord record, GroupType type, ImmutableArray<GroupBucket> buckets)
+    {
+        if (journal.IsOpen)
+        {
+            journal.NoteInverse(() => Remove(record));
+        }
+
+        _groups.Add(record.Group.Id, record);
+        TakeOver(record, type, buckets, record.Group.Contents);
+    }
+
+    private void Configure(GroupRecord record, GroupType type, ImmutableArray<GroupBucket> buckets, GroupContents contents)
+    {
+        if (journal.IsOpen)
+        {
+            var (oldType, oldBuckets, oldContents) = (record.Type, record.Buckets, record.Group.Contents);
+            journal.NoteInverse(() => Configure(record, oldType, oldBuckets, oldContents));
+        }
+
+        record.Group.Contents = contents;
+        TakeOver(record, type, buckets, contents);
+    }
+
+    private void TakeOver(GroupRecord record, GroupType type, ImmutableArray<GroupBucket> buckets, GroupContents contents)
     {
         ForgetChained(record);
-        record.Type = mod.GroupType;
-        record.Buckets = mod.Buckets;
+        record.Type = type;
+        record.Buckets = buckets;
         record.Named = GroupTranslator.NamedGroups(contents);
         foreach (var named in record.Named)
         {
@@ -166,6 +186,11 @@ internal sealed class GroupTable(RuleStore rules, ActionTargets targets, Func<lo
         {
             rules.Remove(rule);
             removed(rule, FlowRemovedReason.GroupDelete);
+        }
+
+        if (journal.IsOpen)
+        {
+            journal.NoteInverse(() => Insert(record, record.Type, record.Buckets));
         }
 
         ForgetChained(record);

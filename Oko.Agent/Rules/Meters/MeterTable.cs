@@ -12,7 +12,7 @@ namespace Oko.Agent.Rules.Meters;
 /// </summary>
 /// <remarks>Source: OpenFlow 1.3.5, 6.6 "Meter Modification Messages", 7.3.5.12 to 7.3.5.14. Of the virtual meters there is
 /// OFPM_CONTROLLER: it bounds what goes to the controllers.</remarks>
-internal sealed class MeterTable(RuleStore rules, Oko.Datapath.Workers.Datapath datapath, Func<long> clock, Action<Rule, FlowRemovedReason> removed)
+internal sealed class MeterTable(RuleStore rules, ChangeJournal journal, Oko.Datapath.Workers.Datapath datapath, Func<long> clock, Action<Rule, FlowRemovedReason> removed)
 {
     /// <summary>Meters there can be.</summary>
     public const int MaxMeters = 65_536;
@@ -79,11 +79,20 @@ internal sealed class MeterTable(RuleStore rules, Oko.Datapath.Workers.Datapath 
             throw Failed(MeterModFailedCode.OutOfMeters, $"there are {_meters.Count} meters, the most this switch holds");
         }
 
-        var meter = new Meter(id, MeterTranslator.Translate(mod));
-        _meters.Add(id, new MeterRecord(meter, Configuration(mod), clock()));
-        if (mod.Meter == MeterId.Controller)
+        Insert(new MeterRecord(new Meter(id, MeterTranslator.Translate(mod)), Configuration(mod), clock()));
+    }
+
+    private void Insert(MeterRecord record)
+    {
+        if (journal.IsOpen)
         {
-            datapath.ControllerMeter = meter;
+            journal.NoteInverse(() => Remove(record));
+        }
+
+        _meters.Add(record.Meter.Id, record);
+        if (record.Configuration.Meter == MeterId.Controller)
+        {
+            datapath.ControllerMeter = record.Meter;
         }
     }
 
@@ -95,8 +104,19 @@ internal sealed class MeterTable(RuleStore rules, Oko.Datapath.Workers.Datapath 
             throw Failed(MeterModFailedCode.UnknownMeter, $"meter {mod.Meter.Value} does not exist; add it");
         }
 
-        record.Meter.Bands = MeterTranslator.Translate(mod);
-        record.Configuration = Configuration(mod);
+        Configure(record, Configuration(mod), MeterTranslator.Translate(mod));
+    }
+
+    private void Configure(MeterRecord record, MeterConfiguration configuration, ImmutableArray<Oko.Datapath.Meters.MeterBand> bands)
+    {
+        if (journal.IsOpen)
+        {
+            var (oldConfiguration, oldBands) = (record.Configuration, record.Meter.Bands);
+            journal.NoteInverse(() => Configure(record, oldConfiguration, oldBands));
+        }
+
+        record.Meter.Bands = bands;
+        record.Configuration = configuration;
     }
 
     /// <summary>Entries that use a meter go with it; a meter that is not there is no error (6.6).</summary>
@@ -121,6 +141,11 @@ internal sealed class MeterTable(RuleStore rules, Oko.Datapath.Workers.Datapath 
         {
             rules.Remove(rule);
             removed(rule, FlowRemovedReason.Delete);
+        }
+
+        if (journal.IsOpen)
+        {
+            journal.NoteInverse(() => Insert(record));
         }
 
         _meters.Remove(record.Meter.Id);

@@ -124,10 +124,26 @@ public class HandshakeTests
     }
 
     [Test]
-    public async Task TableFeatures_WithABody_AreRefused()
+    public async Task TableFeatures_NamesAndCapacities_AreTakenOver()
     {
-        var body = new TableFeatures([new TableFeaturesEntry(new TableId(0), "mine", 0, 0, 3, 10, [])]);
-        await _controller.RefusedAsync(new MultipartRequest(body), ErrorType.TableFeaturesFailed, TableFeaturesFailedCode.Eperm);
+        var tables = await ReadTablesAsync();
+        var wanted = tables.Select(table => table.Table.Value == 5 ? table with { Name = "acl", MaxEntries = 1, Properties = [.. table.Properties.Reverse()] } : table).ToList();
+        (await WriteTablesAsync(wanted))[5].Should().BeEquivalentTo(tables[5] with { Name = "acl", MaxEntries = 1 });
+        (await ReadTablesAsync())[5].Name.Should().Be("acl");
+        await _controller.DoAsync(new FlowMod { Table = new TableId(5), Priority = 1 });
+        await _controller.RefusedAsync(new FlowMod { Table = new TableId(5), Priority = 2 }, ErrorType.FlowModFailed, FlowModFailedCode.TableFull);
+        await WriteTablesAsync(tables);
+        await _controller.DoAsync(new FlowMod { Table = new TableId(5), Priority = 2 });
+    }
+
+    [Test]
+    public async Task TableFeatures_OfSomeTables_AreRefused()
+    {
+        var tables = await ReadTablesAsync();
+        await _controller.RefusedAsync(new MultipartRequest(new TableFeatures([tables[0]])), ErrorType.TableFeaturesFailed, TableFeaturesFailedCode.Eperm);
+        await _controller.RefusedAsync(new MultipartRequest(new TableFeatures([tables[0], tables[0]])), ErrorType.TableFeaturesFailed, TableFeaturesFailedCode.BadTable);
+        var less = tables[0] with { Properties = [.. tables[0].Properties.Select(property => property with { Values = [.. property.Values.Skip(1)] })] };
+        await _controller.RefusedAsync(new MultipartRequest(new TableFeatures([less])), ErrorType.TableFeaturesFailed, TableFeaturesFailedCode.Eperm);
     }
 
     [Test]
@@ -222,6 +238,23 @@ public class HandshakeTests
     private async Task<List<TableFeaturesEntry>> ReadTablesAsync()
     {
         var xid = await _controller.SendAsync(new MultipartRequest(new TableFeatures([])));
+        return await ReceiveTablesAsync(xid);
+    }
+
+    /// <summary>Sends the features of all tables, a few to a part, and reads those that are in force then.</summary>
+    private async Task<List<TableFeaturesEntry>> WriteTablesAsync(List<TableFeaturesEntry> tables)
+    {
+        var xid = _controller.NextXid();
+        foreach (var part in tables.Chunk(16))
+        {
+            await _controller.SendAsync(new MultipartRequest(new TableFeatures([.. part]), More: part[^1] != tables[^1]) { Xid = xid });
+        }
+
+        return await ReceiveTablesAsync(xid);
+    }
+
+    private async Task<List<TableFeaturesEntry>> ReceiveTablesAsync(uint xid)
+    {
         var tables = new List<TableFeaturesEntry>();
         MultipartReply part;
         do

@@ -42,9 +42,5 @@ internal static partial class ErrorCases
         [RoleRequestFailedCode.Unsup] = "all roles are supported",
         [MeterModFailedCode.Unknown] = "every refusal of a meter-mod has a code of its own",
         [MeterModFailedCode.BadBurst] = "all burst sizes are supported",
-        [TableFeaturesFailedCode.BadTable] = "the features of tables cannot be changed: EPERM",
-        [TableFeaturesFailedCode.BadMetadata] = "the features of tables cannot be changed: EPERM",
-        [TableFeaturesFailedCode.BadType] = "the features of tables cannot be changed: EPERM",
-        [TableFeaturesFailedCode.BadArgument] = "the features of tables cannot be changed: EPERM",
     };
 }

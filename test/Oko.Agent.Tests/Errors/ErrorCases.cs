@@ -128,13 +128,21 @@ internal static partial class ErrorCases
         new(QueueOpFailedCode.BadPort, "statistics of queues of a port that is not there", Multipart(5, "0000004dffffffff")),
         new(QueueOpFailedCode.BadQueue, "statistics of a queue that is not there", Multipart(5, "000000010000004d")),
         new(TableFeaturesFailedCode.BadLen, "features of a table in 16 bytes", Multipart(12, "0010000000000000" + "0000000000000000")),
-        new(TableFeaturesFailedCode.Eperm, "new features of a table", Multipart(12, TableFeatures(0))),
+        new(TableFeaturesFailedCode.BadTable, "features of a table that is not there", Multipart(12, TableFeatures(0x4d))),
+        new(TableFeaturesFailedCode.BadMetadata, "a table without metadata", Multipart(12, TableFeatures(0))),
+        new(TableFeaturesFailedCode.BadArgument, "a table of no entries", Multipart(12, TableFeatures(0, WholeMetadata, "00000000"))),
+        new(TableFeaturesFailedCode.BadArgument, "a table with an instruction that is not there", Multipart(12, TableFeatures(0, WholeMetadata, "00000001", "0000000800770004"))),
+        new(TableFeaturesFailedCode.BadType, "a table with a property that is not there", Multipart(12, TableFeatures(0, WholeMetadata, "00000001", "0055000400000000"))),
+        new(TableFeaturesFailedCode.Eperm, "a table without features", Multipart(12, TableFeatures(0, WholeMetadata, "00000001"))),
     ];
 
     private static ulong AddressOfPort1 => 0x02_00_00_00_00_01;
 
     private static byte[] Slave => Role(3, 1);
 
-    /// <summary>Features of a table, without properties.</summary>
-    private static string TableFeatures(byte table) => $"0040{table:x2}".PadRight(128, '0');
+    private static string WholeMetadata => new('f', 32);
+
+    /// <summary>Features of a table: metadata that can be matched and written, entries, properties.</summary>
+    private static string TableFeatures(byte table, string metadata = "00000000000000000000000000000000", string maxEntries = "00000000", string properties = "") =>
+        $"{64 + (properties.Length / 2):x4}{table:x2}".PadRight(80, '0') + metadata + "00000000" + maxEntries + properties;
 }

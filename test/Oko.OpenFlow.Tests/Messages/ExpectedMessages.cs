@@ -1,9 +1,10 @@
-using System.Collections.Immutable;
 using Oko.OpenFlow.Actions;
+using Oko.OpenFlow.Bundles;
 using Oko.OpenFlow.Instructions;
 using Oko.OpenFlow.Match;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.Protocol;
+using System.Collections.Immutable;
 
 namespace Oko.OpenFlow.Tests.Messages;
 
@@ -26,6 +27,8 @@ internal static partial class ExpectedMessages
         yield return ("echo-reply", new EchoReply([1, 2, 3, 4, 5]) { Xid = 3 });
         yield return ("error", new ErrorMessage(ErrorType.BadRequest, (ushort)BadRequestCode.BadType, Convert.FromHexString("0463000800000004")) { Xid = 4 });
         yield return ("experimenter", new ExperimenterMessage(0x00666666, 9, [0xDE, 0xAD, 0xBE, 0xEF]) { Xid = 6 });
+        yield return ("bundle-control", new BundleControl(7, BundleControlType.CommitRequest, BundleFlags.Atomic | BundleFlags.Ordered) { Xid = 40 });
+        yield return ("bundle-add", new BundleAdd(7, BundleFlags.Atomic | BundleFlags.Ordered, new GroupMod(GroupModCommand.Delete, GroupType.All, GroupId.All, []) { Xid = 41 }) { Xid = 41 });
         yield return ("features-request", new FeaturesRequest { Xid = 7 });
         yield return ("features-reply", new FeaturesReply(0x4F2, 0, 64, 0, Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats) { Xid = 7 });
         yield return ("get-config-request", new GetConfigRequest { Xid = 8 });

@@ -85,9 +85,12 @@ public sealed class SwitchProcess : IDisposable
     public static SwitchProcess StartWithListener(Network network, int ports, params string[] more) =>
         Start(network, [.. Enumerable.Range(1, ports).SelectMany(n => new[] { "--port", $"p{n}={n}" }), "--listen", "ptcp:6654", .. more]);
 
-    /// <summary>Runs stock <c>ovs-ofctl</c> against the listener.</summary>
+    /// <summary>Runs stock <c>ovs-ofctl</c> against the listener; with an option in the verb's place the arguments name the listener.</summary>
     public CommandResult TryOfctl(string verb, params string[] arguments) => Command.Run(60, "ip",
-        ["netns", "exec", _space, "ovs-ofctl", "-O", "OpenFlow13", verb, "tcp:127.0.0.1:6654", .. arguments]);
+        ["netns", "exec", _space, "ovs-ofctl", "-O", "OpenFlow13", .. verb.StartsWith('-') ? [verb, .. arguments] : (string[])[verb, Address, .. arguments]]);
+
+    /// <summary>The listener, as tools name it.</summary>
+    public string Address => "tcp:127.0.0.1:6654";
 
     /// <summary>As <see cref="TryOfctl"/>, and fails the test unless the exit code is 0.</summary>
     public string Ofctl(string verb, params string[] arguments)
