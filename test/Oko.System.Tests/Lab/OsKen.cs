@@ -1,0 +1,101 @@
+using System.Diagnostics;
+using System.Net.Http;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+
+namespace Oko.System.Tests.Lab;
+
+/// <summary>An os-ken controller with an application of <c>Scripts/</c> or <c>samples/</c>, in the switch's namespace.</summary>
+public sealed class OsKen : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("oko-osken-").FullName;
+    private readonly Process _process;
+    private readonly StringBuilder _log = new();
+    private readonly HttpClient _http;
+
+    private OsKen(Network network, int port, string application, string[] options)
+    {
+        Command.Need("osken-manager");
+        var path = Path.Combine(_folder, "http");
+        _process = Command.Start("ip",
+        [
+            "netns", "exec", network.SwitchSpace, "env", $"OKO_HTTP={path}", "/usr/bin/python3", "/usr/bin/osken-manager",
+            "--ofp-listen-host", "127.0.0.1", "--ofp-tcp-listen-port", port.ToString(), .. options,
+            Path.Combine(SwitchProcess.Repository, application),
+        ]);
+        _process.ErrorDataReceived += (_, line) =>
+        {
+            lock (_log)
+            {
+                _log.AppendLine(line.Data);
+            }
+        };
+        _process.BeginErrorReadLine();
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancel) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancel);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        })
+        { BaseAddress = new Uri("http://osken/"), Timeout = TimeSpan.FromSeconds(20) };
+    }
+
+    /// <summary>What it logged so far; a Python traceback in it is a message that os-ken could not read.</summary>
+    public string Log
+    {
+        get
+        {
+            lock (_log)
+            {
+                return _log.ToString();
+            }
+        }
+    }
+
+    /// <summary>Starts an application without HTTP.</summary>
+    public static OsKen Start(Network network, int port, string application) => new(network, port, application, []);
+
+    /// <summary>Starts <c>ofctl_http.py</c> and waits until it answers.</summary>
+    public static OsKen StartHttp(Network network, int port, params string[] options)
+    {
+        var started = new OsKen(network, port, "test/Oko.System.Tests/Scripts/ofctl_http.py", options);
+        var line = started._process.StandardOutput.ReadLineAsync();
+        if (!line.Wait(TimeSpan.FromSeconds(20)) || line.Result != "ready")
+        {
+            var log = started.Log;
+            started.Dispose();
+            Assert.Fail($"os-ken did not start:\n{log}");
+        }
+
+        return started;
+    }
+
+    /// <summary>Asks; fails the test unless the answer is 200.</summary>
+    public JsonElement Get(string address) => Answer(_http.GetAsync(address));
+
+    /// <summary>Posts JSON; fails the test unless the answer is 200.</summary>
+    /// <remarks>Not as chunks, which is how <c>PostAsJsonAsync</c> sends: the application asks for the length.</remarks>
+    public JsonElement Post(string address, object body) => Answer(_http.PostAsync(address, new StringContent(JsonSerializer.Serialize(body))));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _http.Dispose();
+        _process.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private JsonElement Answer(Task<HttpResponseMessage> request)
+    {
+        using var response = request.GetAwaiter().GetResult();
+        var text = response.Content.ReadAsStringAsync().GetAwaiter().GetResult();
+        response.IsSuccessStatusCode.Should().BeTrue("os-ken answered {0}; its log: {1}", text, Log);
+        return JsonDocument.Parse(text).RootElement;
+    }
+}
