@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Oko.Agent.Controllers.Bundles;
 using Oko.Agent.Rules;
 using Oko.OpenFlow.Channel;
@@ -8,10 +9,11 @@ using Oko.OpenFlow.Wire;
 namespace Oko.Agent.Controllers;
 
 // Order. A peer relies on three things: its requests are carried out in the order it sent them, replies and errors to them
-// leave in that order, and a barrier reply leaves last. So every request becomes one item of the control thread, and what it
-// sends goes into the connection's one queue. Some requests take longer than an item may (a filter is verified, a reply has
-// megabytes): those return a task, and later requests of the *same* connection wait in _waiting until it has ended; other
-// connections do not notice.
+// leave in that order, and a barrier reply leaves last. So every connection has one queue of requests, worked off on the control
+// thread in turns of a bounded number, so that a barrier of one connection never waits for the thousands of flow-mods that
+// another has sent; and what they send goes into the connection's one queue. Some requests take longer than a turn may (a
+// filter is verified, a reply has megabytes): those return a task, and the queue of the *same* connection rests until it has
+// ended; other connections do not notice.
 //
 // Bound. What a peer sends faster than it is worked off is counted from its arrival on the channel's thread until its turn on
 // the control thread. Above MaxWaitingBytes the socket is not read until half of it is gone. Nothing else stops reading, since
@@ -24,14 +26,17 @@ namespace Oko.Agent.Controllers;
 internal sealed class ControllerSession
 {
     private const ushort DefaultMissSendLength = 128;
+    private const int RequestsPerTurn = 64;
 
     private readonly RuleManager _rules;
     private readonly RequestHandler _handler;
     private readonly long _maxWaitingBytes;
-    private readonly Queue<SessionRequest> _waiting = new();
+    private readonly ConcurrentQueue<SessionRequest> _requests = new();
+    private readonly Action _runTurn;
     private ConnectionView _view;
     private AsyncMasks _masks = AsyncMasks.Default;
     private ControllerRole _role = ControllerRole.Equal;
+    private int _isScheduled;
     private bool _isWaiting;
     private bool _isClosed;
     private long _waitingBytes;
@@ -45,6 +50,7 @@ internal sealed class ControllerSession
         _rules = rules;
         _handler = handler;
         _maxWaitingBytes = maxWaitingBytes;
+        _runTurn = RunTurn;
         _view = SessionAwareness.Initial(connection.Endpoint);
     }
 
@@ -92,14 +98,23 @@ internal sealed class ControllerSession
             Connection.SetReading(false);
         }
 
-        _rules.Post(() => Accept(request));
+        _requests.Enqueue(request);
+        if (Interlocked.Exchange(ref _isScheduled, 1) == 0)
+        {
+            _rules.Post(_runTurn);
+        }
     }
 
-    /// <summary>The connection is gone; what it has not finished is dropped.</summary>
+    /// <summary>The connection is gone. What it has sent is carried out still, but what waits for something else is dropped.</summary>
     public void Close()
     {
+        while (!_isWaiting && _requests.TryDequeue(out var request))
+        {
+            Run(request);
+        }
+
         _isClosed = true;
-        _waiting.Clear();
+        _requests.Clear();
         Uploads.Clear();
         Bundles.Clear();
     }
@@ -133,15 +148,28 @@ internal sealed class ControllerSession
 
     private static bool Has(uint mask, int bit) => (mask & (1u << bit)) != 0;
 
-    private void Accept(SessionRequest request)
+    /// <summary>Carries out some requests and lines up again behind the other connections when there are more.</summary>
+    private void RunTurn()
     {
+        for (var count = 0; count < RequestsPerTurn && !_isWaiting && _requests.TryDequeue(out var request); count++)
+        {
+            Run(request);
+        }
+
         if (_isWaiting)
         {
-            _waiting.Enqueue(request);
+            // The turn goes on when what it waits for has ended.
             return;
         }
 
-        Run(request);
+        Volatile.Write(ref _isScheduled, 0);
+
+        // Looked at after the flag is down, so that what arrives in between is not missed.
+        Interlocked.MemoryBarrier();
+        if (!_requests.IsEmpty && Interlocked.Exchange(ref _isScheduled, 1) == 0)
+        {
+            _rules.Post(_runTurn);
+        }
     }
 
     private void Run(in SessionRequest request)
@@ -164,10 +192,7 @@ internal sealed class ControllerSession
     private void Resume()
     {
         _isWaiting = false;
-        while (!_isWaiting && _waiting.TryDequeue(out var request))
-        {
-            Run(request);
-        }
+        RunTurn();
     }
 
     private void Release(in SessionRequest request)
