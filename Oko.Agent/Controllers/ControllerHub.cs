@@ -129,6 +129,9 @@ public sealed class ControllerHub : IConnectionHandler, IAsyncDisposable
         _byConnection[connection.Id].Receive(new SessionRequest(null, error, raw));
 
     /// <inheritdoc/>
+    void IConnectionHandler.OnReceived(OpenFlowConnection connection) => _byConnection[connection.Id].BeginReceived();
+
+    /// <inheritdoc/>
     void IConnectionHandler.OnClosed(OpenFlowConnection connection, string reason)
     {
         if (!_byConnection.TryRemove(connection.Id, out var session))

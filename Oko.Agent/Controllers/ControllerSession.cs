@@ -27,6 +27,7 @@ internal sealed class ControllerSession
 {
     private const ushort DefaultMissSendLength = 128;
     private const int RequestsPerTurn = 64;
+    private const int RequestsRunAtOnce = 8;
 
     private readonly RuleManager _rules;
     private readonly RequestHandler _handler;
@@ -36,6 +37,8 @@ internal sealed class ControllerSession
     private ConnectionView _view;
     private AsyncMasks _masks = AsyncMasks.Default;
     private ControllerRole _role = ControllerRole.Equal;
+    private int _receivedCount;
+    private bool _hasReceivedLong;
     private int _isScheduled;
     private bool _isWaiting;
     private bool _isClosed;
@@ -99,7 +102,26 @@ internal sealed class ControllerSession
         }
 
         _requests.Enqueue(request);
-        if (Interlocked.Exchange(ref _isScheduled, 1) == 0)
+        _receivedCount++;
+        _hasReceivedLong |= !request.IsShort;
+    }
+
+    /// <summary>Begins with what has been taken over. Channel thread.</summary>
+    public void BeginReceived()
+    {
+        var isShort = _receivedCount <= RequestsRunAtOnce && !_hasReceivedLong;
+        _receivedCount = 0;
+        _hasReceivedLong = false;
+        if (_requests.IsEmpty || Interlocked.Exchange(ref _isScheduled, 1) == 1)
+        {
+            return;
+        }
+
+        if (isShort)
+        {
+            _rules.RunOrPost(_runTurn);
+        }
+        else
         {
             _rules.Post(_runTurn);
         }

@@ -19,6 +19,14 @@ internal readonly record struct SessionRequest(OpenFlowMessage? Message, OpenFlo
     /// <summary>Memory the request holds while it waits, in bytes, roughly.</summary>
     public int Cost => Raw.Length + ObjectBytes;
 
+    /// <summary>Whether it is carried out in microseconds, whatever the state of the switch.</summary>
+    public bool IsShort => Message switch
+    {
+        FlowMod mod => mod.Command is FlowModCommand.Add or FlowModCommand.ModifyStrict or FlowModCommand.DeleteStrict,
+        PacketOut or BarrierRequest => true,
+        _ => false,
+    };
+
     /// <summary>The error reply to this request.</summary>
     /// <remarks>"data: ... at least the first 64 bytes of the failed request" (OpenFlow 1.3.5, 7.4.4); all of it is sent, as far as it
     /// fits: ONOS finds the flow by what is in there.</remarks>

@@ -107,6 +107,9 @@ public sealed class RuleManager : IDisposable
     /// <inheritdoc cref="ControlThread.Post"/>
     public bool Post(Action item) => _control.Post(item);
 
+    /// <inheritdoc cref="ControlThread.RunOrPost"/>
+    public void RunOrPost(Action item) => _control.RunOrPost(item);
+
     /// <summary>Carries out a flow-mod, whole or not at all. Microseconds, but for non-strict forms that select many.</summary>
     /// <param name="mod">As decoded.</param>
     /// <param name="view">What the sender sees; nothing else is touched.</param>

@@ -26,6 +26,9 @@ public interface IConnectionHandler
     /// <param name="raw">The bytes with a whole header; the memory is the receiver's to keep.</param>
     void OnInvalid(OpenFlowConnection connection, OpenFlowErrorException error, ReadOnlyMemory<byte> raw);
 
+    /// <summary>What has arrived so far has been handed over: the time to begin with it, all of it at once.</summary>
+    void OnReceived(OpenFlowConnection connection);
+
     /// <summary>A connection that had been opened is gone; nothing comes for it any more.</summary>
     /// <param name="connection">Which.</param>
     /// <param name="reason">Why, as a sentence part for people.</param>

@@ -17,7 +17,7 @@ public sealed class OpenFlowChannel : IAsyncDisposable
     private readonly IConnectionHandler _handler;
     private readonly ChannelSettings _settings;
     private readonly ILogger _log;
-    private readonly MultithreadEventLoopGroup _group = new(1);
+    private readonly TurnEventLoop _loop = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly List<Task> _connectors = [];
     private readonly List<OpenFlowListener> _listeners = [];
@@ -35,7 +35,7 @@ public sealed class OpenFlowChannel : IAsyncDisposable
         _handler = handler;
         _log = log;
         _settings = settings ?? new ChannelSettings();
-        _peers = new DefaultChannelGroup(_group.GetNext());
+        _peers = new DefaultChannelGroup(_loop);
     }
 
     /// <summary>Connects to a controller and keeps connecting until disposed of. Returns at once.</summary>
@@ -47,7 +47,7 @@ public sealed class OpenFlowChannel : IAsyncDisposable
             throw new ArgumentException($"'{endpoint}' is an address to listen on, not one to connect to.", nameof(endpoint));
         }
 
-        var connector = new ControllerConnector(endpoint, _group, _settings, () => CreateHandler(endpoint), _log);
+        var connector = new ControllerConnector(endpoint, _loop, _settings, () => CreateHandler(endpoint), _log);
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
@@ -102,7 +102,8 @@ public sealed class OpenFlowChannel : IAsyncDisposable
 
         await _peers.CloseAsync().ConfigureAwait(false);
         await Task.WhenAll(connectors).ConfigureAwait(false);
-        await _group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(2)).ConfigureAwait(false);
+        await _loop.ShutdownGracefullyAsync().ConfigureAwait(false);
+        _loop.Dispose();
         _stopping.Dispose();
     }
 
@@ -129,7 +130,7 @@ public sealed class OpenFlowChannel : IAsyncDisposable
 
         channel.Pipeline.AddLast(new FrameDecoder(), CreateHandler(endpoint));
         _peers.Add(channel);
-        _ = _group.RegisterAsync(channel);
+        _ = _loop.RegisterAsync(channel);
     }
 
     private PeerHandler CreateHandler(OpenFlowEndpoint endpoint) =>

@@ -80,6 +80,17 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
     }
 
     /// <inheritdoc/>
+    public override void ChannelReadComplete(IChannelHandlerContext context)
+    {
+        if (_isAgreed)
+        {
+            consumer.OnReceived(_connection!);
+        }
+
+        base.ChannelReadComplete(context);
+    }
+
+    /// <inheritdoc/>
     public override void ChannelWritabilityChanged(IChannelHandlerContext context)
     {
         _connection?.ScheduleDrain();

@@ -27,6 +27,74 @@ public class ControlThreadTests
     }
 
     [Test]
+    public async Task RunOrPost_NothingToDo_RunsOnTheCaller()
+    {
+        using var control = Started();
+        Thread? runner = null;
+        await control.RunAsync(() => 0);
+
+        // The thread rests some moments after its item has ended.
+        while (runner != Thread.CurrentThread)
+        {
+            control.RunOrPost(() =>
+            {
+                control.IsCurrent.Should().BeTrue();
+                runner = Thread.CurrentThread;
+            });
+        }
+
+        control.IsCurrent.Should().BeFalse();
+        (await control.RunAsync(() => control.IsCurrent)).Should().BeTrue();
+    }
+
+    [Test]
+    public async Task RunOrPost_ThreadIsBusy_WaitsItsTurn()
+    {
+        using var control = Started();
+        using var busy = new ManualResetEventSlim();
+        var order = new List<int>();
+        control.Post(() =>
+        {
+            busy.Wait();
+            order.Add(1);
+        });
+        control.RunOrPost(() => order.Add(2));
+        control.Post(() => order.Add(3));
+        order.Should().BeEmpty();
+        busy.Set();
+        (await control.RunAsync(() => order.ToArray())).Should().Equal(1, 2, 3);
+    }
+
+    [Test]
+    public async Task RunOrPost_FromManyThreads_OneItemAtATime()
+    {
+        using var control = Started();
+        var (inside, count) = (0, 0);
+        void Item()
+        {
+            Interlocked.Increment(ref inside).Should().Be(1);
+            count++;
+            Interlocked.Decrement(ref inside);
+        }
+
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(thread => Task.Run(() =>
+        {
+            for (var number = 0; number < 10_000; number++)
+            {
+                if (number % 4 == thread)
+                {
+                    control.Post(Item);
+                }
+                else
+                {
+                    control.RunOrPost(Item);
+                }
+            }
+        })));
+        (await control.RunAsync(() => count)).Should().Be(40_000);
+    }
+
+    [Test]
     public async Task RunAsync_FunctionThrows_FailsItsTaskOnly()
     {
         using var control = Started();

@@ -9,6 +9,7 @@ namespace Oko.OpenFlow.Tests.Channel;
 internal sealed class RecordingHandler : IConnectionHandler
 {
     private readonly Channel<object> _events = System.Threading.Channels.Channel.CreateUnbounded<object>();
+    private int _received;
 
     public sealed record Opened(OpenFlowConnection Connection);
 
@@ -17,6 +18,9 @@ internal sealed class RecordingHandler : IConnectionHandler
     public sealed record Invalid(OpenFlowConnection Connection, OpenFlowErrorException Error, byte[] Raw);
 
     public sealed record Closed(OpenFlowConnection Connection, string Reason);
+
+    /// <summary>How often it was said that what arrived has been handed over.</summary>
+    public int ReceivedCount => Volatile.Read(ref _received);
 
     public Action<OpenFlowMessage>? WhenMessage { get; set; }
 
@@ -30,6 +34,8 @@ internal sealed class RecordingHandler : IConnectionHandler
 
     public void OnInvalid(OpenFlowConnection connection, OpenFlowErrorException error, ReadOnlyMemory<byte> raw) =>
         _events.Writer.TryWrite(new Invalid(connection, error, raw.ToArray()));
+
+    public void OnReceived(OpenFlowConnection connection) => Interlocked.Increment(ref _received);
 
     public void OnClosed(OpenFlowConnection connection, string reason) => _events.Writer.TryWrite(new Closed(connection, reason));
 
