@@ -65,6 +65,9 @@ public sealed class SwitchBench : IAsyncDisposable
     /// <summary>A connection to the switch's listener, after HELLO.</summary>
     public Task<ControllerSimulator> ConnectOperatorAsync() => ControllerSimulator.OpenAsync(_operatorAddress);
 
+    /// <summary>A connection to the switch's listener; nothing has been said.</summary>
+    public Task<ControllerSimulator> ConnectSilentlyAsync() => ControllerSimulator.ConnectAsync(_operatorAddress);
+
     public void Send(uint port, byte[] frame) => _ports[port].Push(frame);
 
     public byte[] Expect(uint port) =>
