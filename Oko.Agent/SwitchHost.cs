@@ -11,6 +11,7 @@ using Oko.Datapath.AfXdp;
 using Oko.Datapath.Interop;
 using Oko.Datapath.Ports;
 using Oko.Datapath.Workers;
+using Oko.OpenFlow.Channel.Tls;
 
 namespace Oko.Agent;
 
@@ -47,8 +48,8 @@ public sealed class SwitchHost : IAsyncDisposable
     }
 
     /// <summary>Starts a switch; when this returns, ports and listeners are up.</summary>
-    /// <exception cref="IOException">A port, a listener or the management socket cannot be had; the message is for people. Nothing
-    /// is left running.</exception>
+    /// <exception cref="IOException">A port, a listener, the management socket or a file for TLS cannot be had; the message is for people.
+    /// Nothing is left running.</exception>
     public static async Task<SwitchHost> StartAsync(AgentOptions options, ILoggerFactory loggers)
     {
         var host = new SwitchHost(options, loggers);
@@ -79,6 +80,7 @@ public sealed class SwitchHost : IAsyncDisposable
 
     private async Task StartPartsAsync(AgentOptions options)
     {
+        var tls = options.Tls is { } files ? TlsCredentials.Load(files.PrivateKey, files.Certificate, files.AuthorityCertificates) : null;
         foreach (var port in options.Ports)
         {
             _ports.Open(port);
@@ -88,7 +90,7 @@ public sealed class SwitchHost : IAsyncDisposable
             DatapathIdentity.Derive(_ports.All.Count > 0 ? _ports.All[0].Port?.HardwareAddress : null, options.ManagementPath);
         LogMessages.Starting(_log, Version, identity, options.FailMode.ToString().ToLowerInvariant());
         _ports.ReportPartialChecksums();
-        _controllers = new ControllerHub(DescribeSwitch(identity, options), _rules, _datapath, _ports, _filters, _loggers);
+        _controllers = new ControllerHub(DescribeSwitch(identity, options, tls), _rules, _datapath, _ports, _filters, _loggers);
         _datapath.Start();
         _rules.Start();
         _links = new LinkWatcher(_ports.OnLinkEvent);
@@ -116,11 +118,12 @@ public sealed class SwitchHost : IAsyncDisposable
         _systemd.Notify(ServiceState.Ready);
     }
 
-    private static ControllerOptions DescribeSwitch(ulong identity, AgentOptions options) => new()
+    private static ControllerOptions DescribeSwitch(ulong identity, AgentOptions options, TlsCredentials? tls) => new()
     {
         DatapathId = identity,
         Description = string.Create(CultureInfo.InvariantCulture, $"OkoSwitch {identity:x16}"),
         SoftwareVersion = Version,
+        Tls = tls,
         IsStandalone = options.FailMode == FailMode.Standalone,
     };
 

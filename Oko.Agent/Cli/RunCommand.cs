@@ -14,8 +14,11 @@ internal static class RunCommand
     public static void AddTo(RootCommand root, CliRoot cli)
     {
         var datapathId = Single("--datapath-id", "HEX16", "Datapath id, 16 hex digits; without it the address of the first port.");
-        var controllers = Repeatable("--controller", "URL", "Controller to connect to, tcp:HOST[:PORT]; repeatable.");
-        var listeners = Repeatable("--listen", "URL", "Address to listen on for OpenFlow, ptcp:[PORT][:HOST]; repeatable.");
+        var controllers = Repeatable("--controller", "URL", "Controller to connect to, tcp:HOST[:PORT] or ssl:HOST[:PORT]; repeatable.");
+        var listeners = Repeatable("--listen", "URL", "Address to listen on for OpenFlow, ptcp:[PORT][:HOST] or pssl:[PORT][:HOST]; repeatable.");
+        var privateKey = Single("--private-key", "FILE", "For ssl: and pssl: the switch's private key, PEM.");
+        var certificate = Single("--certificate", "FILE", "The certificate of that key, PEM.");
+        var authorities = Single("--ca-cert", "FILE", "Certificates of those who sign the certificates of controllers, PEM.");
         var ports = Repeatable("--port", "IFNAME[=NUMBER]", "Interface to use as a port; repeatable.");
         var local = Single("--local", "NAME", "Makes a TAP interface of that name: the host's own port, OFPP_LOCAL.");
         var failMode = Single("--fail-mode", "secure|standalone", "Without a controller: keep to the installed entries, or learn addresses. Without controllers configured standalone, else secure.");
@@ -24,7 +27,7 @@ internal static class RunCommand
         var cpu = Single("--cpu", "N", "Processor that the forwarding thread is pinned to.");
         var logLevel = Single("--log-level", "LEVEL", "trace, debug, information, warning or error [default: information].");
         var command = CliRoot.Make("run", "Runs the switch. Prints 'ready' when ports and listeners are up; logs to standard error.",
-            datapathId, controllers, listeners, ports, local, failMode, config, management, cpu, logLevel);
+            datapathId, controllers, listeners, privateKey, certificate, authorities, ports, local, failMode, config, management, cpu, logLevel);
         cli.SetPlainAction(command, (parsed, terminal) =>
         {
             var settings = new AgentSettings
@@ -32,6 +35,9 @@ internal static class RunCommand
                 DatapathId = parsed.GetValue(datapathId),
                 Controllers = parsed.GetValue(controllers) ?? [],
                 Listeners = parsed.GetValue(listeners) ?? [],
+                PrivateKey = parsed.GetValue(privateKey),
+                Certificate = parsed.GetValue(certificate),
+                AuthorityCertificates = parsed.GetValue(authorities),
                 Ports = parsed.GetValue(ports) ?? [],
                 Local = parsed.GetValue(local),
                 FailMode = parsed.GetValue(failMode),

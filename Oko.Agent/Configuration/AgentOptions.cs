@@ -18,6 +18,9 @@ public sealed record AgentOptions
     /// <summary>Addresses the switch listens on for OpenFlow.</summary>
     public ImmutableArray<OpenFlowEndpoint> Listeners { get; init; } = [];
 
+    /// <summary>Files for endpoints with TLS, or null: there are no such endpoints.</summary>
+    public TlsFiles? Tls { get; init; }
+
     /// <summary>Interfaces given to the switch, in the order they were named; the host's own port, if asked for, comes last.</summary>
     public ImmutableArray<PortOptions> Ports { get; init; } = [];
 

@@ -22,11 +22,13 @@ public static class AgentOptionsValidator
     {
         var faults = new List<string>();
         var controllers = ReadEndpoints("--controller", settings.Controllers, faults);
+        var listeners = ReadEndpoints("--listen", settings.Listeners, faults);
         var options = new AgentOptions
         {
             DatapathId = ReadDatapathId(settings.DatapathId, faults),
             Controllers = controllers,
-            Listeners = ReadEndpoints("--listen", settings.Listeners, faults),
+            Listeners = listeners,
+            Tls = ReadTls(settings, [.. controllers, .. listeners], faults),
             Ports = [.. ReadPorts(settings.Ports, interfaceNames, faults), .. ReadLocal(settings.Local, interfaceNames, faults)],
             FailMode = ReadFailMode(settings, faults),
             ManagementPath = ReadManagementPath(settings.Management, faults),
@@ -64,8 +66,8 @@ public static class AgentOptionsValidator
                 if (endpoint.IsListener != isListener)
                 {
                     faults.Add(isListener
-                        ? $"{option} {text}: this is an address to connect to; listen on ptcp:[PORT][:HOST], or name it with --controller."
-                        : $"{option} {text}: this is an address to listen on; connect to tcp:HOST[:PORT], or name it with --listen.");
+                        ? $"{option} {text}: this is an address to connect to; listen on ptcp:[PORT][:HOST] or pssl:[PORT][:HOST], or name it with --controller."
+                        : $"{option} {text}: this is an address to listen on; connect to tcp:HOST[:PORT] or ssl:HOST[:PORT], or name it with --listen.");
                 }
                 else
                 {
@@ -79,6 +81,28 @@ public static class AgentOptionsValidator
         }
 
         return endpoints.ToImmutable();
+    }
+
+    private static TlsFiles? ReadTls(AgentSettings settings, ImmutableArray<OpenFlowEndpoint> endpoints, List<string> faults)
+    {
+        (string Option, string? Path)[] files =
+            [("--private-key", settings.PrivateKey), ("--certificate", settings.Certificate), ("--ca-cert", settings.AuthorityCertificates)];
+        var missing = files.Where(file => string.IsNullOrEmpty(file.Path)).Select(file => file.Option).ToList();
+        if (missing.Count == 0)
+        {
+            return new TlsFiles(settings.PrivateKey!, settings.Certificate!, settings.AuthorityCertificates!);
+        }
+
+        if (endpoints.FirstOrDefault(endpoint => endpoint.IsSecure) is { } secure)
+        {
+            faults.Add($"{secure}: TLS needs {string.Join(", ", missing)} as well, each with the name of a PEM file.");
+        }
+        else if (missing.Count < files.Length)
+        {
+            faults.Add($"{files.First(file => !string.IsNullOrEmpty(file.Path)).Option}: {string.Join(", ", missing)} must be given as well; without all three there is no TLS.");
+        }
+
+        return null;
     }
 
     private static ImmutableArray<PortOptions> ReadPorts(

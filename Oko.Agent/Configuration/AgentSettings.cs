@@ -19,6 +19,15 @@ public sealed record AgentSettings
     /// <summary><c>--local</c>: name of the host's own port.</summary>
     public string? Local { get; init; }
 
+    /// <summary><c>--private-key</c>: PEM file, for endpoints with TLS.</summary>
+    public string? PrivateKey { get; init; }
+
+    /// <summary><c>--certificate</c>: PEM file.</summary>
+    public string? Certificate { get; init; }
+
+    /// <summary><c>--ca-cert</c>: PEM file.</summary>
+    public string? AuthorityCertificates { get; init; }
+
     /// <summary><c>--fail-mode</c>: secure or standalone.</summary>
     public string? FailMode { get; init; }
 
@@ -39,6 +48,9 @@ public sealed record AgentSettings
         Listeners = Listeners.Count > 0 ? Listeners : others.Listeners,
         Ports = Ports.Count > 0 ? Ports : others.Ports,
         Local = Local ?? others.Local,
+        PrivateKey = PrivateKey ?? others.PrivateKey,
+        Certificate = Certificate ?? others.Certificate,
+        AuthorityCertificates = AuthorityCertificates ?? others.AuthorityCertificates,
         FailMode = FailMode ?? others.FailMode,
         Management = Management ?? others.Management,
         Cpu = Cpu ?? others.Cpu,

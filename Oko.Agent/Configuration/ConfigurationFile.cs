@@ -11,7 +11,10 @@ public static class ConfigurationFile
 {
     private const long MaxSizeBytes = 1 << 20;
 
-    private static readonly string[] Names = ["datapath-id", "controller", "listen", "port", "local", "fail-mode", "management", "cpu", "log-level"];
+    private static readonly string[] Names =
+    [
+        "datapath-id", "controller", "listen", "private-key", "certificate", "ca-cert", "port", "local", "fail-mode", "management", "cpu", "log-level",
+    ];
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="ConfigurationException">The file cannot be read, is not JSON, or holds what no option is called; each fault
@@ -87,6 +90,9 @@ public static class ConfigurationFile
             Listeners = List("listen"),
             Ports = List("port"),
             Local = Single("local"),
+            PrivateKey = Single("private-key"),
+            Certificate = Single("certificate"),
+            AuthorityCertificates = Single("ca-cert"),
             FailMode = Single("fail-mode"),
             Management = Single("management"),
             Cpu = Single("cpu"),

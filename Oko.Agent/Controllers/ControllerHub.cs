@@ -57,7 +57,7 @@ public sealed class ControllerHub : IConnectionHandler, IAsyncDisposable
         _handler = new RequestHandler(options, rules, _roles, new PortModHandler(rules, ports), multiparts, queues, new BundleHandler(rules), filterRequests, log);
         _fallback = new StandaloneFallback(rules, options, log);
         _packetIns = new PacketInDelivery(datapath, _sessions, log);
-        _channel = new OpenFlowChannel(this, loggers.CreateLogger<OpenFlowChannel>(), options.Channel);
+        _channel = new OpenFlowChannel(this, loggers.CreateLogger<OpenFlowChannel>(), options.Channel, options.Tls);
         foreach (var (_, port) in ports.All)
         {
             if (port is not null)

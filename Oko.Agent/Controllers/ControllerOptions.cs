@@ -1,4 +1,5 @@
 using Oko.OpenFlow.Channel;
+using Oko.OpenFlow.Channel.Tls;
 
 namespace Oko.Agent.Controllers;
 
@@ -25,6 +26,9 @@ public sealed record ControllerOptions
 
     /// <summary>How long a peer may leave a reply unread that is longer than what the channel keeps.</summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>For endpoints with TLS, or null.</summary>
+    public TlsCredentials? Tls { get; init; }
 
     /// <summary>Times and bounds of the channel.</summary>
     public ChannelSettings Channel { get; init; } = new();

@@ -13,7 +13,12 @@ namespace Oko.OpenFlow.Channel;
 /// <remarks>The old connection is closed before a new attempt: ONOS and os-ken mistake two connections of one datapath id for
 /// a duplicate.</remarks>
 internal sealed class ControllerConnector(
-    OpenFlowEndpoint endpoint, IEventLoopGroup group, ChannelSettings settings, Func<PeerHandler> createHandler, ILogger log)
+    OpenFlowEndpoint endpoint,
+    IEventLoopGroup group,
+    ChannelSettings settings,
+    Func<PeerHandler> createHandler,
+    Action<IChannelPipeline, PeerHandler> addHandlers,
+    ILogger log)
 {
     private readonly ReconnectPolicy _policy = new(settings, Random.Shared);
     private string? _lastFailure;
@@ -78,7 +83,7 @@ internal sealed class ControllerConnector(
         new Bootstrap().Group(group)
             .ChannelFactory(() => new NonBlockingSocketChannel(new Socket(family, SocketType.Stream, ProtocolType.Tcp), isConnected: false))
             .Option(ChannelOption.ConnectTimeout, settings.ConnectTimeout)
-            .Handler(new ActionChannelInitializer<IChannel>(channel => channel.Pipeline.AddLast(new FrameDecoder(), handler)));
+            .Handler(new ActionChannelInitializer<IChannel>(channel => addHandlers(channel.Pipeline, handler)));
 
     /// <summary>One line when the trouble begins or changes, not one for every attempt of a night.</summary>
     private void ReportOnce(string reason)

@@ -1,8 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
+using DotNetty.Handlers.Tls;
 using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Groups;
 using Microsoft.Extensions.Logging;
+using Oko.OpenFlow.Channel.Tls;
 
 namespace Oko.OpenFlow.Channel;
 
@@ -16,6 +18,7 @@ public sealed class OpenFlowChannel : IAsyncDisposable
 {
     private readonly IConnectionHandler _handler;
     private readonly ChannelSettings _settings;
+    private readonly TlsCredentials? _tls;
     private readonly ILogger _log;
     private readonly TurnEventLoop _loop = new();
     private readonly CancellationTokenSource _stopping = new();
@@ -30,16 +33,18 @@ public sealed class OpenFlowChannel : IAsyncDisposable
     /// <param name="handler">Takes what happens on the connections.</param>
     /// <param name="log">Connections that come and go, one line each.</param>
     /// <param name="settings">Times and bounds; null for the defaults.</param>
-    public OpenFlowChannel(IConnectionHandler handler, ILogger log, ChannelSettings? settings = null)
+    /// <param name="tls">For secure endpoints, which cannot be added without.</param>
+    public OpenFlowChannel(IConnectionHandler handler, ILogger log, ChannelSettings? settings = null, TlsCredentials? tls = null)
     {
         _handler = handler;
         _log = log;
         _settings = settings ?? new ChannelSettings();
+        _tls = tls;
         _peers = new DefaultChannelGroup(_loop);
     }
 
     /// <summary>Connects to a controller and keeps connecting until disposed of. Returns at once.</summary>
-    /// <exception cref="ArgumentException">The endpoint is a listener.</exception>
+    /// <exception cref="ArgumentException">The endpoint is a listener, or secure and the channel has no credentials.</exception>
     public void AddController(OpenFlowEndpoint endpoint)
     {
         if (endpoint.IsListener)
@@ -47,7 +52,8 @@ public sealed class OpenFlowChannel : IAsyncDisposable
             throw new ArgumentException($"'{endpoint}' is an address to listen on, not one to connect to.", nameof(endpoint));
         }
 
-        var connector = new ControllerConnector(endpoint, _loop, _settings, () => CreateHandler(endpoint), _log);
+        CheckCredentials(endpoint);
+        var connector = new ControllerConnector(endpoint, _loop, _settings, () => CreateHandler(endpoint), AddHandlers, _log);
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
@@ -58,7 +64,7 @@ public sealed class OpenFlowChannel : IAsyncDisposable
     /// <summary>Listens for tools and controllers that connect to the switch.</summary>
     /// <returns>The address in use, with the port the system chose when the endpoint's is 0.</returns>
     /// <exception cref="IOException">The address cannot be listened on, for instance since the port is in use.</exception>
-    /// <exception cref="ArgumentException">The endpoint is not a listener.</exception>
+    /// <exception cref="ArgumentException">The endpoint is not a listener, or secure and the channel has no credentials.</exception>
     public Task<IPEndPoint> AddListenerAsync(OpenFlowEndpoint endpoint)
     {
         if (!endpoint.IsListener)
@@ -66,6 +72,7 @@ public sealed class OpenFlowChannel : IAsyncDisposable
             throw new ArgumentException($"'{endpoint}' is an address to connect to, not one to listen on.", nameof(endpoint));
         }
 
+        CheckCredentials(endpoint);
         OpenFlowListener listener;
         lock (_lock)
         {
@@ -128,9 +135,28 @@ public sealed class OpenFlowChannel : IAsyncDisposable
             return;
         }
 
-        channel.Pipeline.AddLast(new FrameDecoder(), CreateHandler(endpoint));
+        AddHandlers(channel.Pipeline, CreateHandler(endpoint));
         _peers.Add(channel);
         _ = _loop.RegisterAsync(channel);
+    }
+
+    private void CheckCredentials(OpenFlowEndpoint endpoint)
+    {
+        if (endpoint.IsSecure && _tls is null)
+        {
+            throw new ArgumentException($"'{endpoint}' needs a private key, a certificate and the certificates of authorities.", nameof(endpoint));
+        }
+    }
+
+    private void AddHandlers(IChannelPipeline pipeline, PeerHandler handler)
+    {
+        if (handler.Endpoint.IsSecure)
+        {
+            TlsSettings role = handler.Endpoint.IsListener ? new ServerTlsSettings(_tls!.Certificate) : new ClientTlsSettings(handler.Endpoint.Host);
+            pipeline.AddLast(new TlsHandler(transport => new MutualSslStream(transport, _tls!), role));
+        }
+
+        pipeline.AddLast(new FrameDecoder(), handler);
     }
 
     private PeerHandler CreateHandler(OpenFlowEndpoint endpoint) =>

@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace Oko.OpenFlow.Channel;
 
 /// <summary>
-/// Where a controller is (<c>tcp:HOST[:PORT]</c>) or where the switch listens (<c>ptcp:[PORT][:HOST]</c>), with options after a
-/// question mark. Immutable, any thread.
+/// Where a controller is (<c>tcp:HOST[:PORT]</c>, over TLS <c>ssl:HOST[:PORT]</c>) or where the switch listens
+/// (<c>ptcp:[PORT][:HOST]</c>, <c>pssl:[PORT][:HOST]</c>), with options after a question mark. Immutable, any thread.
 /// </summary>
 /// <remarks>The forms are those of Open vSwitch. IPv6 addresses stand in brackets. The port of OpenFlow is 6653. A listener
 /// without an address listens on all IPv4 addresses.</remarks>
@@ -15,19 +15,23 @@ public sealed record OpenFlowEndpoint
     /// <summary>The port registered for OpenFlow.</summary>
     public const int DefaultPort = 6653;
 
-    private const string Forms = "tcp:HOST[:PORT] or ptcp:[PORT][:HOST], both optionally followed by ?oko=auto|aware|strip|hide; "
-        + "write IPv6 addresses in brackets, for instance tcp:[::1]:6653";
+    private const string Forms = "tcp:HOST[:PORT] or ptcp:[PORT][:HOST], with TLS ssl:HOST[:PORT] or pssl:[PORT][:HOST], each optionally followed by "
+        + "?oko=auto|aware|strip|hide; write IPv6 addresses in brackets, for instance tcp:[::1]:6653";
 
-    private OpenFlowEndpoint(bool isListener, string host, int port, EndpointAwareness awareness)
+    private OpenFlowEndpoint(bool isListener, bool isSecure, string host, int port, EndpointAwareness awareness)
     {
         IsListener = isListener;
+        IsSecure = isSecure;
         Host = host;
         Port = port;
         Awareness = awareness;
     }
 
-    /// <summary>True for <c>ptcp:</c>, false for <c>tcp:</c>.</summary>
+    /// <summary>True for <c>ptcp:</c> and <c>pssl:</c>.</summary>
     public bool IsListener { get; }
+
+    /// <summary>True for <c>ssl:</c> and <c>pssl:</c>: TLS with certificates on both sides.</summary>
+    public bool IsSecure { get; }
 
     /// <summary>Name or address, without brackets.</summary>
     public string Host { get; }
@@ -44,28 +48,27 @@ public sealed record OpenFlowEndpoint
     {
         var (address, options) = text.Split('?', 2) is [var first, var second] ? (first, second) : (text, null);
         var awareness = options is null ? EndpointAwareness.Auto : ParseOptions(text, options);
-        if (address.StartsWith("tcp:", StringComparison.OrdinalIgnoreCase))
+        var (scheme, rest) = address.Split(':', 2) is [var name, var tail] ? (name, tail) : (string.Empty, string.Empty);
+        return scheme.ToLowerInvariant() switch
         {
-            return ParseController(text, address[4..], awareness);
-        }
-
-        if (address.StartsWith("ptcp:", StringComparison.OrdinalIgnoreCase))
-        {
-            return ParseListener(text, address[5..], awareness);
-        }
-
-        throw Invalid(text, "the address begins with neither 'tcp:' nor 'ptcp:'");
+            "tcp" => ParseController(text, rest, isSecure: false, awareness),
+            "ssl" => ParseController(text, rest, isSecure: true, awareness),
+            "ptcp" => ParseListener(text, rest, isSecure: false, awareness),
+            "pssl" => ParseListener(text, rest, isSecure: true, awareness),
+            _ => throw Invalid(text, "the address begins with none of 'tcp:', 'ssl:', 'ptcp:', 'pssl:'"),
+        };
     }
 
     /// <summary>The address in the form <see cref="Parse"/> reads.</summary>
     public override string ToString()
     {
         var host = Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host;
-        var address = IsListener ? $"ptcp:{Port}:{host}" : $"tcp:{host}:{Port}";
+        var scheme = IsSecure ? "ssl" : "tcp";
+        var address = IsListener ? $"p{scheme}:{Port}:{host}" : $"{scheme}:{host}:{Port}";
         return Awareness == EndpointAwareness.Auto ? address : $"{address}?oko={Awareness.ToString().ToLowerInvariant()}";
     }
 
-    private static OpenFlowEndpoint ParseController(string text, string rest, EndpointAwareness awareness)
+    private static OpenFlowEndpoint ParseController(string text, string rest, bool isSecure, EndpointAwareness awareness)
     {
         var (host, port) = SplitHost(text, rest);
         if (host.Length == 0)
@@ -74,10 +77,10 @@ public sealed record OpenFlowEndpoint
         }
 
         var number = port is null ? DefaultPort : ParsePort(text, port, lowest: 1);
-        return new OpenFlowEndpoint(false, CheckHost(text, host), number, awareness);
+        return new OpenFlowEndpoint(false, isSecure, CheckHost(text, host), number, awareness);
     }
 
-    private static OpenFlowEndpoint ParseListener(string text, string rest, EndpointAwareness awareness)
+    private static OpenFlowEndpoint ParseListener(string text, string rest, bool isSecure, EndpointAwareness awareness)
     {
         var (port, host) = rest.Split(':', 2) is [var first, var second] ? (first, second) : (rest, "0.0.0.0");
         if (host.StartsWith('[') && host.EndsWith(']'))
@@ -91,7 +94,7 @@ public sealed record OpenFlowEndpoint
         }
 
         var number = port.Length == 0 ? DefaultPort : ParsePort(text, port, lowest: 0);
-        return new OpenFlowEndpoint(true, address.ToString(), number, awareness);
+        return new OpenFlowEndpoint(true, isSecure, address.ToString(), number, awareness);
     }
 
     private static (string Host, string? Port) SplitHost(string text, string rest)

@@ -2,9 +2,10 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
-using DotNetty.Codecs;
+using DotNetty.Handlers.Tls;
 using DotNetty.Transport.Channels;
 using Microsoft.Extensions.Logging;
+using Oko.OpenFlow.Channel.Tls;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.Protocol;
 using Oko.OpenFlow.Wire;
@@ -25,6 +26,8 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
     : ChannelHandlerAdapter
 {
     private const string PeerClosed = "the peer closed the connection";
+    private const string PeerClosedBeforeHello = "the peer closed the connection before its HELLO; does it trust the switch's certificate?";
+    private const string InternalError = "internal error, see the log";
 
     private readonly TaskCompletionSource<TimeSpan> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly MultipartAssembler _multiparts = new();
@@ -35,6 +38,9 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
     private long _openedAt;
     private long _lastHeardAt;
     private bool _isEchoOutstanding;
+
+    /// <summary>The endpoint this connection belongs to.</summary>
+    public OpenFlowEndpoint Endpoint => endpoint;
 
     /// <summary>Completes when the TCP connection is gone, with the time the connection was agreed for.</summary>
     public Task<TimeSpan> Closed => _closed.Task;
@@ -98,9 +104,20 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
     }
 
     /// <inheritdoc/>
+    public override void UserEventTriggered(IChannelHandlerContext context, object theEvent)
+    {
+        if (theEvent is TlsHandshakeCompletionEvent { IsSuccessful: false } handshake)
+        {
+            _failure ??= TlsFailure.Describe(handshake.Exception);
+        }
+
+        base.UserEventTriggered(context, theEvent);
+    }
+
+    /// <inheritdoc/>
     public override void ChannelInactive(IChannelHandlerContext context)
     {
-        var reason = _connection?.CloseReason ?? _failure ?? PeerClosed;
+        var reason = _connection?.CloseReason ?? _failure ?? (endpoint.IsSecure && !_isAgreed ? PeerClosedBeforeHello : PeerClosed);
         var wasOpenFor = _isAgreed ? Stopwatch.GetElapsedTime(_openedAt) : TimeSpan.Zero;
 
         // What this side ends, for whatever reason, is worth a line; a tool that has finished is not.
@@ -128,14 +145,15 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
     /// <inheritdoc/>
     public override void ExceptionCaught(IChannelHandlerContext context, Exception exception)
     {
-        var cause = exception is DecoderException { InnerException: { } inner } ? inner : exception;
+        var cause = TlsFailure.Unwrap(exception);
         _failure ??= cause switch
         {
             ChannelFormatException => cause.Message,
             SocketException socket => $"{socket.SocketErrorCode}: {socket.Message}",
-            _ => "internal error, see the log",
+            _ when endpoint.IsSecure && TlsFailure.IsTls(cause) => TlsFailure.Describe(cause),
+            _ => InternalError,
         };
-        if (cause is not (ChannelFormatException or SocketException))
+        if (_failure == InternalError)
         {
             ChannelLog.InternalError(log, _connection?.Peer ?? "unknown address", cause);
         }

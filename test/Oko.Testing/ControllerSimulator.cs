@@ -16,7 +16,7 @@ public sealed class ControllerSimulator : IAsyncDisposable
     /// <summary>How long every wait lasts unless the test says otherwise.</summary>
     public static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(10);
 
-    private readonly Socket _socket;
+    private readonly Stream _stream;
     private readonly List<byte[]> _received = [];
     private readonly object _lock = new();
     private readonly CancellationTokenSource _stopping = new();
@@ -25,10 +25,9 @@ public sealed class ControllerSimulator : IAsyncDisposable
     private Task _reader = Task.CompletedTask;
     private int _nextXid = 0x1000;
 
-    private ControllerSimulator(Socket socket, bool isReading)
+    private ControllerSimulator(Stream stream, bool isReading)
     {
-        _socket = socket;
-        _socket.NoDelay = true;
+        _stream = stream;
         if (isReading)
         {
             StartReading();
@@ -48,12 +47,15 @@ public sealed class ControllerSimulator : IAsyncDisposable
     }
 
     /// <summary>Connects to a listener of the switch; nothing is sent.</summary>
-    public static async Task<ControllerSimulator> ConnectAsync(IPEndPoint address, bool isReading = true)
+    /// <param name="address">Of the listener.</param>
+    /// <param name="isReading">False: takes no bytes until <see cref="StartReading"/>.</param>
+    /// <param name="secure">Puts TLS over the connection.</param>
+    public static async Task<ControllerSimulator> ConnectAsync(IPEndPoint address, bool isReading = true, Func<Stream, Task<Stream>>? secure = null)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         var target = address.Address.Equals(IPAddress.Any) ? new IPEndPoint(IPAddress.Loopback, address.Port) : address;
         await socket.ConnectAsync(target).WaitAsync(DefaultTimeout).ConfigureAwait(false);
-        return new ControllerSimulator(socket, isReading);
+        return await OverAsync(socket, isReading, secure).ConfigureAwait(false);
     }
 
     /// <summary>Connects and exchanges HELLO as an ordinary 1.3 controller.</summary>
@@ -65,8 +67,8 @@ public sealed class ControllerSimulator : IAsyncDisposable
     }
 
     /// <summary>Waits for the switch to connect to <paramref name="listener"/>; nothing is sent.</summary>
-    public static async Task<ControllerSimulator> AcceptAsync(Socket listener, TimeSpan? timeout = null) =>
-        new(await listener.AcceptAsync().WaitAsync(timeout ?? DefaultTimeout).ConfigureAwait(false), isReading: true);
+    public static async Task<ControllerSimulator> AcceptAsync(Socket listener, TimeSpan? timeout = null, Func<Stream, Task<Stream>>? secure = null) =>
+        await OverAsync(await listener.AcceptAsync().WaitAsync(timeout ?? DefaultTimeout).ConfigureAwait(false), isReading: true, secure).ConfigureAwait(false);
 
     /// <summary>A listening socket on a free loopback port.</summary>
     public static Socket Listen(int port = 0)
@@ -93,10 +95,7 @@ public sealed class ControllerSimulator : IAsyncDisposable
     /// <summary>Sends bytes as they are.</summary>
     public async Task SendRawAsync(params byte[] bytes)
     {
-        for (var sent = 0; sent < bytes.Length;)
-        {
-            sent += await _socket.SendAsync(bytes.AsMemory(sent)).ConfigureAwait(false);
-        }
+        await _stream.WriteAsync(bytes).ConfigureAwait(false);
     }
 
     /// <summary>Sends a message; an xid of 0 is replaced by a fresh one.</summary>
@@ -198,8 +197,23 @@ public sealed class ControllerSimulator : IAsyncDisposable
     {
         // Not disposed of, so that a test may close a peer early and again at its end; nothing hangs on it after cancelling.
         await _stopping.CancelAsync().ConfigureAwait(false);
-        _socket.Dispose();
+        await _stream.DisposeAsync().ConfigureAwait(false);
         await _reader.ConfigureAwait(false);
+    }
+
+    private static async Task<ControllerSimulator> OverAsync(Socket socket, bool isReading, Func<Stream, Task<Stream>>? secure)
+    {
+        socket.NoDelay = true;
+        var plain = new NetworkStream(socket, ownsSocket: true);
+        try
+        {
+            return new ControllerSimulator(secure is null ? plain : await secure(plain).WaitAsync(DefaultTimeout).ConfigureAwait(false), isReading);
+        }
+        catch
+        {
+            await plain.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -221,7 +235,7 @@ public sealed class ControllerSimulator : IAsyncDisposable
                 Signal(() => _received.Add(frame));
             }
         }
-        catch (Exception exception) when (exception is SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception exception) when (exception is IOException or OperationCanceledException or ObjectDisposedException)
         {
             // A reset by the switch is the end of the stream like any other.
         }
@@ -233,7 +247,7 @@ public sealed class ControllerSimulator : IAsyncDisposable
     {
         for (var filled = 0; filled < memory.Length;)
         {
-            var size = await _socket.ReceiveAsync(memory[filled..], _stopping.Token).ConfigureAwait(false);
+            var size = await _stream.ReadAsync(memory[filled..], _stopping.Token).ConfigureAwait(false);
             if (size == 0)
             {
                 return false;

@@ -30,6 +30,16 @@ public sealed class AgentOptionsValidatorTests
     }
 
     [Test]
+    public void Validate_SecureEndpoint_NeedsAllThreeFiles()
+    {
+        var settings = new AgentSettings { Listeners = ["pssl:"], PrivateKey = "key", AuthorityCertificates = "ca" };
+
+        Fault(settings).Should().Equal("pssl:6653:0.0.0.0: TLS needs --certificate as well, each with the name of a PEM file.");
+        Fault(settings with { Listeners = [] }).Should().Equal("--private-key: --certificate must be given as well; without all three there is no TLS.");
+        Validate(settings with { Certificate = "certificate" }).Tls.Should().Be(new TlsFiles("key", "certificate", "ca"));
+    }
+
+    [Test]
     public void Validate_SeveralFaults_NamesThemAll()
     {
         var settings = new AgentSettings

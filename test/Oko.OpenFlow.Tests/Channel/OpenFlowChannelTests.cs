@@ -314,7 +314,7 @@ public class OpenFlowChannelTests
             }
         });
         (await _handler.NextAsync<RecordingHandler.Closed>()).Reason.Should().Contain("does not read");
-        await FluentActions.Awaiting(() => sending).Should().ThrowAsync<System.Net.Sockets.SocketException>();
+        await FluentActions.Awaiting(() => sending).Should().ThrowAsync<IOException>();
     }
 
     [TestCase(1024)]

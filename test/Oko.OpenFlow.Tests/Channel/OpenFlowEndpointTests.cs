@@ -24,8 +24,25 @@ public class OpenFlowEndpointTests
         OpenFlowEndpoint.Parse(endpoint.ToString()).Should().Be(endpoint);
     }
 
-    [TestCase("", "neither 'tcp:' nor 'ptcp:'")]
-    [TestCase("ssl:1.2.3.4", "neither 'tcp:' nor 'ptcp:'")]
+    [TestCase("tcp:1.2.3.4", false, false)]
+    [TestCase("ssl:1.2.3.4", true, false)]
+    [TestCase("SSL:[::1]:6653", true, false)]
+    [TestCase("ptcp:", false, true)]
+    [TestCase("pssl:", true, true)]
+    [TestCase("pssl:6654:127.0.0.1?oko=hide", true, true)]
+    public void Parse_Scheme_SaysWhetherWithTlsAndWhetherToListen(string text, bool isSecure, bool isListener)
+    {
+        var endpoint = OpenFlowEndpoint.Parse(text);
+        endpoint.IsSecure.Should().Be(isSecure);
+        endpoint.IsListener.Should().Be(isListener);
+        OpenFlowEndpoint.Parse(endpoint.ToString()).Should().Be(endpoint);
+    }
+
+    [TestCase("", "none of 'tcp:', 'ssl:', 'ptcp:', 'pssl:'")]
+    [TestCase("ptcp", "none of 'tcp:', 'ssl:', 'ptcp:', 'pssl:'")]
+    [TestCase("tls:1.2.3.4", "none of 'tcp:', 'ssl:', 'ptcp:', 'pssl:'")]
+    [TestCase("ssl:", "host is missing")]
+    [TestCase("pssl:6653:somewhere", "not an IP address")]
     [TestCase("tcp:", "host is missing")]
     [TestCase("tcp:1.2.3.4:0", "from 1 to 65535")]
     [TestCase("tcp:1.2.3.4:65536", "from 1 to 65535")]

@@ -57,7 +57,7 @@ public sealed class OsKen : IDisposable
     }
 
     /// <summary>Starts an application without HTTP.</summary>
-    public static OsKen Start(Network network, int port, string application) => new(network, port, application, []);
+    public static OsKen Start(Network network, int port, string application, params string[] options) => new(network, port, application, options);
 
     /// <summary>Starts <c>ofctl_http.py</c> and waits until it answers.</summary>
     public static OsKen StartHttp(Network network, int port, params string[] options)

@@ -52,6 +52,7 @@ class OfctlHttp(app_manager.OSKenApp):
         self.dpset = kwargs['dpset']
         self.waiters = {}               # datapath id -> xid -> (event, list of messages), as ofctl_utils wants it
         self.errors = {}                # datapath id -> [{type, code}]
+        self.events = {}                # datapath id -> kind -> how many came
         listener = eventlet.listen(os.environ['OKO_HTTP'], family=socket.AF_UNIX)
         hub.spawn(eventlet.wsgi.server, listener, self.answer, log_output=False)
         print('ready', flush=True)
@@ -66,6 +67,12 @@ class OfctlHttp(app_manager.OSKenApp):
             if not getattr(message, 'flags', 0) & ofproto_v1_3.OFPMPF_REPLY_MORE:
                 del waiting[message.xid]
                 arrived.set()
+
+    @set_ev_cls([ofp_event.EventOFPPacketIn, ofp_event.EventOFPPortStatus, ofp_event.EventOFPFlowRemoved], MAIN_DISPATCHER)
+    def event_arrived(self, event):
+        counts = self.events.setdefault(event.msg.datapath.id, {})
+        kind = type(event.msg).__name__
+        counts[kind] = counts.get(kind, 0) + 1
 
     @set_ev_cls(ofp_event.EventOFPErrorMsg, [CONFIG_DISPATCHER, MAIN_DISPATCHER])
     def error_arrived(self, event):
@@ -103,8 +110,12 @@ class OfctlHttp(app_manager.OSKenApp):
             return self.barrier(datapath)
         if method == 'POST' and words[1:] == ['role']:
             datapath = self.dpset.get(body['dpid'])
-            ofctl_v1_3.set_role(datapath, body)
+            # Not ofctl_v1_3.set_role, which knows generation 0 only.
+            role = getattr(ofproto_v1_3, 'OFPCR_ROLE_' + body['role'])
+            datapath.send_msg(datapath.ofproto_parser.OFPRoleRequest(datapath, role, body.get('generation_id', 0)))
             return self.barrier(datapath)
+        if method == 'GET' and words[1] == 'events':
+            return self.events.get(int(words[2]), {})
         if words[1] in READERS:         # a POST carries the filter of flow statistics
             datapath = self.dpset.get(int(words[2]))
             return READERS[words[1]](datapath, self.waiters, *([body] if method == 'POST' else words[3:]))
