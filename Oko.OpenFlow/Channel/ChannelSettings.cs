@@ -17,11 +17,8 @@ public sealed record ChannelSettings
     /// <summary>How long one attempt to connect may take.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Longest wait before the first retry; jitter makes it shorter, never longer.</summary>
-    public TimeSpan FirstRetry { get; init; } = TimeSpan.FromMilliseconds(250);
-
-    /// <summary>Middle of the wait before the second retry; later ones double it.</summary>
-    public TimeSpan SecondRetry { get; init; } = TimeSpan.FromSeconds(1);
+    /// <summary>Shortest wait before the first retry; jitter makes it up to half as long again, later ones double it.</summary>
+    public TimeSpan FirstRetry { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>Longest wait between two attempts.</summary>
     public TimeSpan LongestRetry { get; init; } = TimeSpan.FromSeconds(8);

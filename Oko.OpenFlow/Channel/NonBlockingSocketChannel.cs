@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using DotNetty.Buffers;
 using DotNetty.Transport.Channels.Sockets;
 
 namespace Oko.OpenFlow.Channel;
@@ -12,6 +13,11 @@ internal sealed class NonBlockingSocketChannel : TcpSocketChannel
     /// <summary>Value of DotNetty's write spin count with which every write goes to <c>Socket.SendAsync</c>.</summary>
     public const int AsynchronousWritesOnly = 0;
 
+    // One arena, since one loop serves all connections, of chunks of 1 MiB, and nothing kept per thread: DotNetty's own choice would be
+    // 16 MiB for each of twice as many arenas as processors, and caches on every thread that ever took a turn.
+    private static readonly PooledByteBufferAllocator Buffers = new(
+        preferDirect: false, nHeapArena: 1, nDirectArena: 0, pageSize: 8192, maxOrder: 7, tinyCacheSize: 0, smallCacheSize: 0, normalCacheSize: 0);
+
     /// <summary>Takes over a socket.</summary>
     /// <param name="socket">A TCP socket.</param>
     /// <param name="isConnected">Whether it is connected, as accepted sockets are.</param>
@@ -21,6 +27,7 @@ internal sealed class NonBlockingSocketChannel : TcpSocketChannel
         socket.Blocking = false;
         socket.NoDelay = true;
         socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+        Configuration.Allocator = Buffers;
         Configuration.WriteSpinCount = AsynchronousWritesOnly;
         if (isConnected)
         {

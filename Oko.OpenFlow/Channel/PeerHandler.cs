@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
+using DotNetty.Common.Concurrency;
 using DotNetty.Handlers.Tls;
 using DotNetty.Transport.Channels;
 using Microsoft.Extensions.Logging;
@@ -38,6 +39,8 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
     private long _openedAt;
     private long _lastHeardAt;
     private bool _isEchoOutstanding;
+    private IScheduledTask? _helloCheck;
+    private IScheduledTask? _silenceCheck;
 
     /// <summary>The endpoint this connection belongs to.</summary>
     public OpenFlowEndpoint Endpoint => endpoint;
@@ -51,7 +54,7 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
         _lastHeardAt = Stopwatch.GetTimestamp();
         _connection = new OpenFlowConnection(context.Channel, endpoint, id, settings);
         _connection.SendAhead(HelloExchange.CreateHello(_connection.NextXid()));
-        context.Channel.EventLoop.Schedule(CheckHello, settings.HelloTimeout);
+        _helloCheck = context.Channel.EventLoop.Schedule(CheckHello, settings.HelloTimeout);
         ScheduleSilenceCheck(context.Channel, settings.EchoAfter);
         base.ChannelActive(context);
     }
@@ -124,6 +127,10 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
         var level = reason == PeerClosed ? ChannelLog.LevelOf(endpoint) : LogLevel.Information;
         ChannelLog.Closed(log, level, endpoint.ToString(), _connection?.Peer ?? "unknown address", reason);
         _connection?.OnGone();
+
+        // They would hold the connection for seconds after its end, thousands of connections when a peer comes and goes.
+        _helloCheck?.Cancel();
+        _silenceCheck?.Cancel();
         try
         {
             if (_isAgreed)
@@ -177,6 +184,7 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
         }
 
         _isAgreed = true;
+        _helloCheck?.Cancel();
         _openedAt = _lastHeardAt;
         ChannelLog.Opened(log, ChannelLog.LevelOf(endpoint), endpoint.ToString(), _connection!.Peer);
         consumer.OnOpened(_connection);
@@ -267,7 +275,7 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
     }
 
     private void ScheduleSilenceCheck(IChannel channel, TimeSpan delay) =>
-        channel.EventLoop.Schedule(() => CheckSilence(channel), delay + TimeSpan.FromMilliseconds(1));
+        _silenceCheck = channel.EventLoop.Schedule(() => CheckSilence(channel), delay + TimeSpan.FromMilliseconds(1));
 
     private static string DescribeEarlyError(byte[] frame) => frame.Length < 12
         ? "the peer refuses the HELLO with an error without type and code"

@@ -1,8 +1,8 @@
 namespace Oko.OpenFlow.Channel;
 
 /// <summary>
-/// How long to wait before the next attempt to reach a controller: the first retry comes soon, later ones back off up to a
-/// limit, all with jitter so that a rack of switches does not come back in step. One per controller, one thread at a time.
+/// How long to wait before the next attempt to reach a controller: longer and longer up to a limit, with jitter so that a rack of
+/// switches does not come back in step. One per controller, one thread at a time.
 /// </summary>
 public sealed class ReconnectPolicy(ChannelSettings settings, Random random)
 {
@@ -17,15 +17,8 @@ public sealed class ReconnectPolicy(ChannelSettings settings, Random random)
             _failures = 0;
         }
 
-        _failures++;
-        if (_failures == 1)
-        {
-            return settings.FirstRetry * (0.4 + 0.6 * random.NextDouble());
-        }
-
         // The exponent is bounded before it is used: a switch may try for years.
-        var middle = settings.SecondRetry * Math.Pow(2, Math.Min(_failures - 2, 16));
-        var delay = middle * (0.75 + 0.5 * random.NextDouble());
-        return delay < settings.LongestRetry ? delay : settings.LongestRetry * (0.75 + 0.25 * random.NextDouble());
+        var delay = settings.FirstRetry * Math.Pow(2, Math.Min(_failures++, 16)) * (1 + (0.5 * random.NextDouble()));
+        return delay < settings.LongestRetry ? delay : settings.LongestRetry * (0.75 + (0.25 * random.NextDouble()));
     }
 }

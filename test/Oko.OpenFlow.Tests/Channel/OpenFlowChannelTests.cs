@@ -394,12 +394,12 @@ public class OpenFlowChannelTests
     }
 
     [Test]
-    public async Task Controller_ThatGoesAway_IsReconnectedWithin250Milliseconds()
+    public async Task Controller_ThatGoesAway_IsReconnectedAfterASecond()
     {
         await UseAsync(new ChannelSettings { StableAfter = TimeSpan.Zero });
         using var listener = ControllerSimulator.Listen();
         _channel.AddController(OpenFlowEndpoint.Parse($"tcp:127.0.0.1:{((IPEndPoint)listener.LocalEndPoint!).Port}"));
-        for (var round = 0; round < 3; round++)
+        for (var round = 0; round < 2; round++)
         {
             var peer = await ControllerSimulator.AcceptAsync(listener);
             await peer.HelloAsync();
@@ -411,14 +411,14 @@ public class OpenFlowChannelTests
         var since = Stopwatch.GetTimestamp();
         await using var last = await ControllerSimulator.AcceptAsync(listener);
 
-        // 250 ms by design; the margin is for a loaded machine.
-        Stopwatch.GetElapsedTime(since).Should().BeLessThan(TimeSpan.FromSeconds(1));
+        // 1.5 s at most by design; the margin is for a loaded machine.
+        Stopwatch.GetElapsedTime(since).Should().BeGreaterThan(TimeSpan.FromSeconds(0.9)).And.BeLessThan(TimeSpan.FromSeconds(3));
     }
 
     [Test]
     public async Task Controller_ThatStartsLater_IsFound()
     {
-        await UseAsync(new ChannelSettings { SecondRetry = TimeSpan.FromMilliseconds(100), LongestRetry = TimeSpan.FromMilliseconds(200) });
+        await UseAsync(new ChannelSettings { FirstRetry = TimeSpan.FromMilliseconds(100), LongestRetry = TimeSpan.FromMilliseconds(200) });
         int port;
         using (var probe = ControllerSimulator.Listen())
         {
