@@ -81,12 +81,18 @@ public sealed class OsKen : IDisposable
     /// <remarks>Not as chunks, which is how <c>PostAsJsonAsync</c> sends: the application asks for the length.</remarks>
     public JsonElement Post(string address, object body) => Answer(_http.PostAsync(address, new StringContent(JsonSerializer.Serialize(body))));
 
+    /// <summary>Ends it without a chance to say so.</summary>
+    public void Kill()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
         _http.Dispose();
-        _process.Kill();
-        _process.WaitForExit();
+        Kill();
         _process.Dispose();
         Directory.Delete(_folder, recursive: true);
     }

@@ -52,7 +52,7 @@ class OfctlHttp(app_manager.OSKenApp):
         self.dpset = kwargs['dpset']
         self.waiters = {}               # datapath id -> xid -> (event, list of messages), as ofctl_utils wants it
         self.errors = {}                # datapath id -> [{type, code}]
-        self.events = {}                # datapath id -> kind -> how many came
+        self.event_counts = {}                # datapath id -> kind -> how many came
         listener = eventlet.listen(os.environ['OKO_HTTP'], family=socket.AF_UNIX)
         hub.spawn(eventlet.wsgi.server, listener, self.answer, log_output=False)
         print('ready', flush=True)
@@ -70,7 +70,7 @@ class OfctlHttp(app_manager.OSKenApp):
 
     @set_ev_cls([ofp_event.EventOFPPacketIn, ofp_event.EventOFPPortStatus, ofp_event.EventOFPFlowRemoved], MAIN_DISPATCHER)
     def event_arrived(self, event):
-        counts = self.events.setdefault(event.msg.datapath.id, {})
+        counts = self.event_counts.setdefault(event.msg.datapath.id, {})
         kind = type(event.msg).__name__
         counts[kind] = counts.get(kind, 0) + 1
 
@@ -115,7 +115,7 @@ class OfctlHttp(app_manager.OSKenApp):
             datapath.send_msg(datapath.ofproto_parser.OFPRoleRequest(datapath, role, body.get('generation_id', 0)))
             return self.barrier(datapath)
         if method == 'GET' and words[1] == 'events':
-            return self.events.get(int(words[2]), {})
+            return self.event_counts.get(int(words[2]), {})
         if words[1] in READERS:         # a POST carries the filter of flow statistics
             datapath = self.dpset.get(int(words[2]))
             return READERS[words[1]](datapath, self.waiters, *([body] if method == 'POST' else words[3:]))
