@@ -108,8 +108,15 @@ public sealed class ControllerHub : IConnectionHandler, IAsyncDisposable
     /// <inheritdoc/>
     void IConnectionHandler.OnOpened(OpenFlowConnection connection)
     {
-        var session = new ControllerSession(connection, _rules, _handler, _options.MaxWaitingBytes);
+        var main = connection.Main is null ? null : _byConnection.GetValueOrDefault(connection.Main.Id);
+        var session = new ControllerSession(connection, main, _rules, _handler, _options.MaxWaitingBytes);
         _byConnection[connection.Id] = session;
+        if (connection.Main is not null)
+        {
+            _rules.Post(() => main?.AddAuxiliary(session));
+            return;
+        }
+
         _rules.Post(() =>
         {
             _sessions.Add(session);
@@ -139,6 +146,17 @@ public sealed class ControllerHub : IConnectionHandler, IAsyncDisposable
             return;
         }
 
+        if (connection.Main is not null)
+        {
+            var main = _byConnection.GetValueOrDefault(connection.Main.Id);
+            _rules.Post(() =>
+            {
+                session.Close();
+                main?.RemoveAuxiliary(session);
+            });
+            return;
+        }
+
         _rules.Post(() =>
         {
             session.Close();
@@ -163,7 +181,7 @@ public sealed class ControllerHub : IConnectionHandler, IAsyncDisposable
         var message = new PortStatus(reason, PortRecords.Describe(change.Port));
         foreach (var session in _sessions.Current)
         {
-            if (session.WantsPortStatus(reason))
+            if (session.State.WantsPortStatus(reason))
             {
                 session.Send(message);
             }
@@ -175,8 +193,8 @@ public sealed class ControllerHub : IConnectionHandler, IAsyncDisposable
     {
         foreach (var session in _sessions.Current)
         {
-            var view = session.View;
-            if (session.WantsFlowRemoved(removed.Reason) && view.Sees(removed.Match.FilterId))
+            var view = session.State.View;
+            if (session.State.WantsFlowRemoved(removed.Reason) && view.Sees(removed.Match.FilterId))
             {
                 session.Send(removed with { Match = view.Show(removed.Match) });
             }

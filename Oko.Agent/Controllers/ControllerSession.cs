@@ -20,12 +20,10 @@ namespace Oko.Agent.Controllers;
 // a peer whose sending blocks for 5 s may close (os-ken).
 
 /// <summary>
-/// One connection of a controller or tool, as the switch knows it: role, what it wants to hear and may see, and its requests in
-/// order. Belongs to the control thread, except where a member says otherwise.
+/// One connection of a controller or tool: its requests in order, and what it has begun and not ended. Belongs to the control thread, except where a member says otherwise.
 /// </summary>
 internal sealed class ControllerSession
 {
-    private const ushort DefaultMissSendLength = 128;
     private const int RequestsPerTurn = 64;
     private const int RequestsRunAtOnce = 8;
 
@@ -34,9 +32,7 @@ internal sealed class ControllerSession
     private readonly long _maxWaitingBytes;
     private readonly ConcurrentQueue<SessionRequest> _requests = new();
     private readonly Action _runTurn;
-    private ConnectionView _view;
-    private AsyncMasks _masks = AsyncMasks.Default;
-    private ControllerRole _role = ControllerRole.Equal;
+    private volatile ControllerSession[] _auxiliaries = [];
     private int _receivedCount;
     private bool _hasReceivedLong;
     private int _isScheduled;
@@ -47,14 +43,19 @@ internal sealed class ControllerSession
     private long _droppedPacketIns;
 
     /// <summary>Makes the session of a connection that has just agreed on a version. Channel thread.</summary>
-    public ControllerSession(OpenFlowConnection connection, RuleManager rules, RequestHandler handler, long maxWaitingBytes)
+    /// <param name="connection">The connection.</param>
+    /// <param name="main">Session of the controller's main connection, for an auxiliary one.</param>
+    /// <param name="rules">Gives the turns.</param>
+    /// <param name="handler">Carries the requests out.</param>
+    /// <param name="maxWaitingBytes">Bound of what waits.</param>
+    public ControllerSession(OpenFlowConnection connection, ControllerSession? main, RuleManager rules, RequestHandler handler, long maxWaitingBytes)
     {
         Connection = connection;
         _rules = rules;
         _handler = handler;
         _maxWaitingBytes = maxWaitingBytes;
         _runTurn = RunTurn;
-        _view = SessionAwareness.Initial(connection.Endpoint);
+        State = main?.State ?? new ControllerState(SessionAwareness.Initial(connection.Endpoint));
     }
 
     /// <summary>The connection; any thread.</summary>
@@ -66,29 +67,8 @@ internal sealed class ControllerSession
     /// <summary>Bundles that are not committed yet.</summary>
     public SessionBundles Bundles { get; } = new();
 
-    /// <summary>What the connection sees of entries with a filter. Written on the control thread, read on any.</summary>
-    public ConnectionView View => Volatile.Read(ref _view);
-
-    /// <summary>Its role. Written on the control thread, read on any.</summary>
-    public ControllerRole Role
-    {
-        get => _role;
-        set => _role = value;
-    }
-
-    /// <summary>Whether it has asked for a role; such connections keep the generation id alive.</summary>
-    public bool HasAskedForRole { get; set; }
-
-    /// <summary>Which asynchronous messages it wants. Written on the control thread, read on any.</summary>
-    public AsyncMasks Masks
-    {
-        get => Volatile.Read(ref _masks);
-        set => Volatile.Write(ref _masks, value);
-    }
-
-    /// <summary>Bytes of a packet it wants on a table miss; kept and read back, since what a packet-in holds is said by the
-    /// output action of the table-miss entry in this version.</summary>
-    public ushort MissSendLength { get; set; } = DefaultMissSendLength;
+    /// <summary>What is known of the controller; its auxiliary connections share it with the main one.</summary>
+    public ControllerState State { get; }
 
     /// <summary>Packet-ins that were lost since the peer did not take them. Any thread.</summary>
     public long DroppedPacketIns => Volatile.Read(ref _droppedPacketIns);
@@ -144,31 +124,25 @@ internal sealed class ControllerSession
     /// <summary>Sends a reply or an asynchronous message. Any thread.</summary>
     public void Send(OpenFlowMessage message) => Connection.Send(message);
 
-    /// <summary>Whether a packet-in for this reason is for the connection. Any thread.</summary>
-    public bool WantsPacketIn(PacketInReason reason)
+    /// <summary>Gives the main connection an auxiliary one. Control thread.</summary>
+    public void AddAuxiliary(ControllerSession auxiliary) => _auxiliaries = [.. _auxiliaries, auxiliary];
+
+    /// <summary>Takes an auxiliary connection away. Control thread.</summary>
+    public void RemoveAuxiliary(ControllerSession auxiliary) => _auxiliaries = [.. _auxiliaries.Where(other => other != auxiliary)];
+
+    /// <summary>Hands a packet-in, encoded, to the controller or counts it as lost. The delivering thread only.</summary>
+    /// <param name="encoded">The message.</param>
+    /// <param name="inPort">The port it came from: with auxiliary connections the packets of a port, and so those of a flow, keep to one
+    /// of them (6.3.7).</param>
+    public void DeliverPacketIn(byte[] encoded, uint inPort)
     {
-        var masks = Masks;
-        return Has(_role == ControllerRole.Slave ? masks.PacketInSlave : masks.PacketIn, (int)reason);
-    }
-
-    /// <summary>Whether a flow-removed with this reason is for the connection.</summary>
-    public bool WantsFlowRemoved(FlowRemovedReason reason) =>
-        Has(_role == ControllerRole.Slave ? _masks.FlowRemovedSlave : _masks.FlowRemoved, (int)reason);
-
-    /// <summary>Whether a port-status with this reason is for the connection.</summary>
-    public bool WantsPortStatus(PortReason reason) =>
-        Has(_role == ControllerRole.Slave ? _masks.PortStatusSlave : _masks.PortStatus, (int)reason);
-
-    /// <summary>Hands a packet-in, encoded, to the connection or counts it as lost. The delivering thread only.</summary>
-    public void DeliverPacketIn(byte[] encoded)
-    {
-        if (!Connection.TrySendDroppable(encoded))
+        var auxiliaries = _auxiliaries;
+        var connection = auxiliaries.Length == 0 ? Connection : auxiliaries[inPort % (uint)auxiliaries.Length].Connection;
+        if (!connection.TrySendDroppable(encoded))
         {
             _droppedPacketIns++;
         }
     }
-
-    private static bool Has(uint mask, int bit) => (mask & (1u << bit)) != 0;
 
     /// <summary>Carries out some requests and lines up again behind the other connections when there are more.</summary>
     private void RunTurn()
@@ -202,7 +176,7 @@ internal sealed class ControllerSession
             return;
         }
 
-        Volatile.Write(ref _view, SessionAwareness.After(_view, Connection.Endpoint, request));
+        State.View = SessionAwareness.After(State.View, Connection.Endpoint, request);
         var work = _handler.Handle(this, request);
         if (!work.IsCompleted)
         {

@@ -27,8 +27,8 @@ internal sealed class MultipartResponder(
     private MultipartBody CreateReply(ControllerSession session, MultipartBody request) => request switch
     {
         EmptyRequest empty => CreateReply(empty.Kind),
-        FlowStatsRequest flows => new FlowStatsReply(rules.GetFlowStats(flows, session.View)),
-        AggregateStatsRequest flows => rules.GetAggregateStats(flows, session.View),
+        FlowStatsRequest flows => new FlowStatsReply(rules.GetFlowStats(flows, session.State.View)),
+        AggregateStatsRequest flows => rules.GetAggregateStats(flows, session.State.View),
         PortStatsRequest port => new PortStatsReply([.. Select(port.Port).Select(portRecords.Measure)]),
         TableFeatures features => AnswerTableFeatures(session, features),
         QueueStatsRequest queue => new QueueStatsReply(queues.Measure(queue)),
@@ -60,15 +60,15 @@ internal sealed class MultipartResponder(
     {
         if (!request.Entries.IsEmpty)
         {
-            if (session.Role == ControllerRole.Slave)
+            if (session.State.Role == ControllerRole.Slave)
             {
                 throw OpenFlowErrorException.BadRequest(BadRequestCode.IsSlave, "a slave cannot change the features of tables");
             }
 
-            _tables.Configure(request, session.View.Aware);
+            _tables.Configure(request, session.State.View.Aware);
         }
 
-        return _tables.Describe(session.View.Aware);
+        return _tables.Describe(session.State.View.Aware);
     }
 
     private IEnumerable<Port> Select(PortNumber number)

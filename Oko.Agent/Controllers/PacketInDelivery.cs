@@ -70,9 +70,9 @@ internal sealed class PacketInDelivery : IDisposable
             byte[]? encoded = null;
             foreach (var session in _sessions.Current)
             {
-                if (session.WantsPacketIn((PacketInReason)record.Kind))
+                if (session.State.WantsPacketIn((PacketInReason)record.Kind))
                 {
-                    session.DeliverPacketIn(encoded ??= MessageCodec.Encode(Translate(record)));
+                    session.DeliverPacketIn(encoded ??= MessageCodec.Encode(Translate(record)), record.InPort);
                 }
             }
         }

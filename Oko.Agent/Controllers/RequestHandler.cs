@@ -58,7 +58,7 @@ internal sealed class RequestHandler(
 
     private Task Dispatch(ControllerSession session, SessionRequest request, OpenFlowMessage message)
     {
-        if (session.Role == ControllerRole.Slave && ChangesState(message))
+        if (session.State.Role == ControllerRole.Slave && ChangesState(message))
         {
             throw OpenFlowErrorException.BadRequest(BadRequestCode.IsSlave, $"{message.Type} from a slave");
         }
@@ -84,10 +84,10 @@ internal sealed class RequestHandler(
             case OkoMessage oko:
                 return filters.Handle(session, request, oko);
             case FeaturesRequest:
-                session.Send(DescribeFeatures(message.Xid));
+                session.Send(DescribeFeatures(message.Xid, session.Connection.AuxiliaryId));
                 break;
             case GetConfigRequest:
-                session.Send(new GetConfigReply(rules.DropsFragments ? ConfigFlags.FragDrop : ConfigFlags.FragNormal, session.MissSendLength) { Xid = message.Xid });
+                session.Send(new GetConfigReply(rules.DropsFragments ? ConfigFlags.FragDrop : ConfigFlags.FragNormal, session.State.MissSendLength) { Xid = message.Xid });
                 break;
             case SetConfig config:
                 Configure(session, config);
@@ -96,10 +96,10 @@ internal sealed class RequestHandler(
                 session.Send(roles.Request(session, role));
                 break;
             case GetAsyncRequest:
-                session.Send(new GetAsyncReply(session.Masks) { Xid = message.Xid });
+                session.Send(new GetAsyncReply(session.State.Masks) { Xid = message.Xid });
                 break;
             case SetAsync asynchronous:
-                session.Masks = asynchronous.Masks;
+                session.State.Masks = asynchronous.Masks;
                 break;
             case TableMod mod:
                 CheckTableMod(mod);
@@ -125,7 +125,7 @@ internal sealed class RequestHandler(
         switch (message)
         {
             case FlowMod mod:
-                rules.ApplyFlowMod(mod, session.View);
+                rules.ApplyFlowMod(mod, session.State.View);
                 break;
             case GroupMod mod:
                 rules.ApplyGroupMod(mod);
@@ -154,11 +154,11 @@ internal sealed class RequestHandler(
         session.Send(request.ReplyWith(error));
     }
 
-    private FeaturesReply DescribeFeatures(uint xid) => new(
+    private FeaturesReply DescribeFeatures(uint xid, byte auxiliaryId) => new(
         options.DatapathId,
         BufferCount: 0,
         (byte)rules.TableCount,
-        AuxiliaryId: 0,
+        auxiliaryId,
         Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats | Capabilities.GroupStats | Capabilities.QueueStats) { Xid = xid };
 
     /// <summary>Fragments go through the tables like other packets or are dropped where they come in, for the whole switch. They
@@ -175,7 +175,7 @@ internal sealed class RequestHandler(
         }
 
         var drops = config.Flags == ConfigFlags.FragDrop;
-        if (session.Role == ControllerRole.Slave && drops != rules.DropsFragments)
+        if (session.State.Role == ControllerRole.Slave && drops != rules.DropsFragments)
         {
             throw OpenFlowErrorException.BadRequest(BadRequestCode.IsSlave, "a slave cannot change how fragments are treated");
         }
@@ -188,7 +188,7 @@ internal sealed class RequestHandler(
                 $"miss_send_len {config.MissSendLength}: allowed are 0..{MaxSendLength} (OFPCML_MAX), {NoBuffer - 1} and {NoBuffer} (OFPCML_NO_BUFFER)");
         }
 
-        session.MissSendLength = config.MissSendLength;
+        session.State.MissSendLength = config.MissSendLength;
         rules.DropsFragments = drops;
     }
 

@@ -27,26 +27,26 @@ internal sealed class RoleElection(SessionSet sessions)
             case ControllerRole.Nochange:
                 break;
             case ControllerRole.Equal:
-                session.Role = ControllerRole.Equal;
-                session.HasAskedForRole = true;
+                session.State.Role = ControllerRole.Equal;
+                session.State.HasAskedForRole = true;
                 break;
             case ControllerRole.Master or ControllerRole.Slave:
                 Advance(request.GenerationId);
-                session.HasAskedForRole = true;
-                session.Role = request.Role;
-                DemoteOthers(session);
+                session.State.HasAskedForRole = true;
+                session.State.Role = request.Role;
+                DemoteOthers(session.State);
                 break;
             default:
                 throw Failed(RoleRequestFailedCode.BadRole, $"role {(uint)request.Role}: allowed are 0 (no change), 1 (equal), 2 (master) and 3 (slave)");
         }
 
-        return new RoleReply(session.Role, _generation ?? Undefined) { Xid = request.Xid };
+        return new RoleReply(session.State.Role, _generation ?? Undefined) { Xid = request.Xid };
     }
 
     /// <summary>A session has ended.</summary>
     public void OnClosed()
     {
-        if (!sessions.Current.Any(session => session.HasAskedForRole))
+        if (!sessions.Current.Any(session => session.State.HasAskedForRole))
         {
             _generation = null;
         }
@@ -65,14 +65,14 @@ internal sealed class RoleElection(SessionSet sessions)
     }
 
     /// <summary>There is one master: "the switch changes all other controllers with role master to role slave" (6.3.6).</summary>
-    private void DemoteOthers(ControllerSession master)
+    private void DemoteOthers(ControllerState master)
     {
         if (master.Role != ControllerRole.Master)
         {
             return;
         }
 
-        foreach (var other in sessions.Current)
+        foreach (var other in sessions.Current.Select(session => session.State))
         {
             if (other != master && other.Role == ControllerRole.Master)
             {

@@ -10,15 +10,17 @@ namespace Oko.OpenFlow.Channel;
 /// Keeps one connection to one controller: connects, waits until it is gone, waits by the <see cref="ReconnectPolicy"/>, again.
 /// Owned by the <see cref="OpenFlowChannel"/>; its loop runs on the thread pool.
 /// </summary>
-/// <remarks>The old connection is closed before a new attempt: ONOS and os-ken mistake two connections of one datapath id for
+/// <remarks>Auxiliary connections, when the endpoint asks for some, are opened after the main one is agreed on and closed before it is
+/// opened again (OpenFlow 1.3.5, 6.3.7). The old connection is closed before a new attempt: ONOS and os-ken mistake two connections of one datapath id for
 /// a duplicate.</remarks>
 internal sealed class ControllerConnector(
     OpenFlowEndpoint endpoint,
     IEventLoopGroup group,
     ChannelSettings settings,
-    Func<PeerHandler> createHandler,
+    Func<AuxiliaryOf?, PeerHandler> createHandler,
     Action<IChannelPipeline, PeerHandler> addHandlers,
-    ILogger log)
+    ILogger log,
+    AuxiliaryOf? auxiliary = null)
 {
     private readonly ReconnectPolicy _policy = new(settings, Random.Shared);
     private string? _lastFailure;
@@ -47,10 +49,10 @@ internal sealed class ControllerConnector(
         try
         {
             var address = await ResolveAsync(cancellation).ConfigureAwait(false);
-            var handler = createHandler();
+            var handler = createHandler(auxiliary);
             channel = await CreateBootstrap(address.AddressFamily, handler).ConnectAsync(new IPEndPoint(address, endpoint.Port)).ConfigureAwait(false);
             _lastFailure = null;
-            return await handler.Closed.WaitAsync(cancellation).ConfigureAwait(false);
+            return await StayAsync(handler, cancellation).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -64,6 +66,29 @@ internal sealed class ControllerConnector(
         }
 
         return TimeSpan.Zero;
+    }
+
+    /// <summary>Waits for the end of a connection; a main one has its auxiliary ones beside it meanwhile.</summary>
+    private async Task<TimeSpan> StayAsync(PeerHandler handler, CancellationToken cancellation)
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        Task[] auxiliaries = [];
+        if (auxiliary is null && endpoint.AuxiliaryCount > 0 && await handler.Agreed.WaitAsync(cancellation).ConfigureAwait(false) is { } main)
+        {
+            auxiliaries = [.. Enumerable.Range(1, endpoint.AuxiliaryCount)
+                .Select(id => new ControllerConnector(endpoint, group, settings, createHandler, addHandlers, log, new AuxiliaryOf(main, (byte)id)))
+                .Select(connector => connector.RunAsync(ending.Token))];
+        }
+
+        try
+        {
+            return await handler.Closed.WaitAsync(cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            await ending.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAll(auxiliaries).ConfigureAwait(false);
+        }
     }
 
     private async Task<IPAddress> ResolveAsync(CancellationToken cancellation)

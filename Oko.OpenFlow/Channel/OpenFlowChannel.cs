@@ -53,7 +53,7 @@ public sealed class OpenFlowChannel : IAsyncDisposable
         }
 
         CheckCredentials(endpoint);
-        var connector = new ControllerConnector(endpoint, _loop, _settings, () => CreateHandler(endpoint), AddHandlers, _log);
+        var connector = new ControllerConnector(endpoint, _loop, _settings, auxiliary => CreateHandler(endpoint, auxiliary), AddHandlers, _log);
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
@@ -135,7 +135,7 @@ public sealed class OpenFlowChannel : IAsyncDisposable
             return;
         }
 
-        AddHandlers(channel.Pipeline, CreateHandler(endpoint));
+        AddHandlers(channel.Pipeline, CreateHandler(endpoint, null));
         _peers.Add(channel);
         _ = _loop.RegisterAsync(channel);
     }
@@ -159,6 +159,6 @@ public sealed class OpenFlowChannel : IAsyncDisposable
         pipeline.AddLast(new FrameDecoder(), handler);
     }
 
-    private PeerHandler CreateHandler(OpenFlowEndpoint endpoint) =>
-        new(endpoint, (ulong)Interlocked.Increment(ref _nextId), _settings, _handler, _log);
+    private PeerHandler CreateHandler(OpenFlowEndpoint endpoint, AuxiliaryOf? auxiliary) =>
+        new(endpoint, (ulong)Interlocked.Increment(ref _nextId), auxiliary, _settings, _handler, _log);
 }

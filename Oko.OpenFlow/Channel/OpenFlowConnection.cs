@@ -35,8 +35,10 @@ public sealed class OpenFlowConnection
     private int _nextXid;
     private string? _closeReason;
 
-    internal OpenFlowConnection(IChannel channel, OpenFlowEndpoint endpoint, ulong id, ChannelSettings settings)
+    internal OpenFlowConnection(IChannel channel, OpenFlowEndpoint endpoint, ulong id, ChannelSettings settings, AuxiliaryOf? auxiliary)
     {
+        Main = auxiliary?.Main;
+        AuxiliaryId = auxiliary?.Id ?? 0;
         _channel = channel;
         _settings = settings;
         Endpoint = endpoint;
@@ -49,6 +51,12 @@ public sealed class OpenFlowConnection
 
     /// <summary>The endpoint this connection belongs to.</summary>
     public OpenFlowEndpoint Endpoint { get; }
+
+    /// <summary>The main connection that this auxiliary one belongs to, or null: it is a main connection itself.</summary>
+    public OpenFlowConnection? Main { get; }
+
+    /// <summary>0 for a main connection.</summary>
+    public byte AuxiliaryId { get; }
 
     /// <summary>True when the switch connected to a controller, false when a tool or controller connected to a listener.</summary>
     public bool IsController => !Endpoint.IsListener;

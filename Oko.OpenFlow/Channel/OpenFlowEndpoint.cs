@@ -16,15 +16,15 @@ public sealed record OpenFlowEndpoint
     public const int DefaultPort = 6653;
 
     private const string Forms = "tcp:HOST[:PORT] or ptcp:[PORT][:HOST], with TLS ssl:HOST[:PORT] or pssl:[PORT][:HOST], each optionally followed by "
-        + "?oko=auto|aware|strip|hide; write IPv6 addresses in brackets, for instance tcp:[::1]:6653";
+        + "?oko=auto|aware|strip|hide, tcp: and ssl: also by aux=0..3 after ? or &; write IPv6 addresses in brackets, for instance tcp:[::1]:6653";
 
-    private OpenFlowEndpoint(bool isListener, bool isSecure, string host, int port, EndpointAwareness awareness)
+    private OpenFlowEndpoint(bool isListener, bool isSecure, string host, int port, (EndpointAwareness Awareness, int AuxiliaryCount) options)
     {
         IsListener = isListener;
         IsSecure = isSecure;
         Host = host;
         Port = port;
-        Awareness = awareness;
+        (Awareness, AuxiliaryCount) = options;
     }
 
     /// <summary>True for <c>ptcp:</c> and <c>pssl:</c>.</summary>
@@ -42,19 +42,23 @@ public sealed record OpenFlowEndpoint
     /// <summary>The <c>?oko=</c> option.</summary>
     public EndpointAwareness Awareness { get; }
 
+    /// <summary>Auxiliary connections beside the main one, by the <c>?aux=</c> option. 0 unless asked for: several controllers take one for
+    /// a second switch.</summary>
+    public int AuxiliaryCount { get; }
+
     /// <summary>Reads an address as people write it.</summary>
     /// <exception cref="FormatException">The text is neither form; the message says which part is wrong and what is allowed.</exception>
     public static OpenFlowEndpoint Parse(string text)
     {
-        var (address, options) = text.Split('?', 2) is [var first, var second] ? (first, second) : (text, null);
-        var awareness = options is null ? EndpointAwareness.Auto : ParseOptions(text, options);
+        var (address, given) = text.Split('?', 2) is [var first, var second] ? (first, second) : (text, null);
+        var options = given is null ? (EndpointAwareness.Auto, 0) : ParseOptions(text, given);
         var (scheme, rest) = address.Split(':', 2) is [var name, var tail] ? (name, tail) : (string.Empty, string.Empty);
         return scheme.ToLowerInvariant() switch
         {
-            "tcp" => ParseController(text, rest, isSecure: false, awareness),
-            "ssl" => ParseController(text, rest, isSecure: true, awareness),
-            "ptcp" => ParseListener(text, rest, isSecure: false, awareness),
-            "pssl" => ParseListener(text, rest, isSecure: true, awareness),
+            "tcp" => ParseController(text, rest, isSecure: false, options),
+            "ssl" => ParseController(text, rest, isSecure: true, options),
+            "ptcp" => ParseListener(text, rest, isSecure: false, options),
+            "pssl" => ParseListener(text, rest, isSecure: true, options),
             _ => throw Invalid(text, "the address begins with none of 'tcp:', 'ssl:', 'ptcp:', 'pssl:'"),
         };
     }
@@ -65,10 +69,16 @@ public sealed record OpenFlowEndpoint
         var host = Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host;
         var scheme = IsSecure ? "ssl" : "tcp";
         var address = IsListener ? $"p{scheme}:{Port}:{host}" : $"{scheme}:{host}:{Port}";
-        return Awareness == EndpointAwareness.Auto ? address : $"{address}?oko={Awareness.ToString().ToLowerInvariant()}";
+        string?[] options =
+        [
+            Awareness == EndpointAwareness.Auto ? null : $"oko={Awareness.ToString().ToLowerInvariant()}",
+            AuxiliaryCount == 0 ? null : $"aux={AuxiliaryCount}",
+        ];
+        var given = string.Join('&', options.OfType<string>());
+        return given.Length == 0 ? address : $"{address}?{given}";
     }
 
-    private static OpenFlowEndpoint ParseController(string text, string rest, bool isSecure, EndpointAwareness awareness)
+    private static OpenFlowEndpoint ParseController(string text, string rest, bool isSecure, (EndpointAwareness Awareness, int AuxiliaryCount) options)
     {
         var (host, port) = SplitHost(text, rest);
         if (host.Length == 0)
@@ -77,10 +87,10 @@ public sealed record OpenFlowEndpoint
         }
 
         var number = port is null ? DefaultPort : ParsePort(text, port, lowest: 1);
-        return new OpenFlowEndpoint(false, isSecure, CheckHost(text, host), number, awareness);
+        return new OpenFlowEndpoint(false, isSecure, CheckHost(text, host), number, options);
     }
 
-    private static OpenFlowEndpoint ParseListener(string text, string rest, bool isSecure, EndpointAwareness awareness)
+    private static OpenFlowEndpoint ParseListener(string text, string rest, bool isSecure, (EndpointAwareness Awareness, int AuxiliaryCount) options)
     {
         var (port, host) = rest.Split(':', 2) is [var first, var second] ? (first, second) : (rest, "0.0.0.0");
         if (host.StartsWith('[') && host.EndsWith(']'))
@@ -93,8 +103,13 @@ public sealed record OpenFlowEndpoint
             throw Invalid(text, $"'{host}' is not an IP address to listen on");
         }
 
+        if (options.AuxiliaryCount != 0)
+        {
+            throw Invalid(text, "auxiliary connections are opened to a controller, not to a listener");
+        }
+
         var number = port.Length == 0 ? DefaultPort : ParsePort(text, port, lowest: 0);
-        return new OpenFlowEndpoint(true, isSecure, address.ToString(), number, awareness);
+        return new OpenFlowEndpoint(true, isSecure, address.ToString(), number, options);
     }
 
     private static (string Host, string? Port) SplitHost(string text, string rest)
@@ -137,22 +152,23 @@ public sealed record OpenFlowEndpoint
             ? number
             : throw Invalid(text, $"the port '{port}' is not a number from {lowest} to 65535");
 
-    private static EndpointAwareness ParseOptions(string text, string options)
+    private static (EndpointAwareness Awareness, int AuxiliaryCount) ParseOptions(string text, string options)
     {
-        var awareness = EndpointAwareness.Auto;
+        var (awareness, auxiliaries) = (EndpointAwareness.Auto, 0);
         foreach (var option in options.Split('&'))
         {
-            awareness = option switch
+            (awareness, auxiliaries) = option switch
             {
-                "oko=auto" => EndpointAwareness.Auto,
-                "oko=aware" => EndpointAwareness.Aware,
-                "oko=strip" => EndpointAwareness.Strip,
-                "oko=hide" => EndpointAwareness.Hide,
-                _ => throw Invalid(text, $"the option '{option}' is unknown; the only one is oko=auto, oko=aware, oko=strip or oko=hide"),
+                "oko=auto" => (EndpointAwareness.Auto, auxiliaries),
+                "oko=aware" => (EndpointAwareness.Aware, auxiliaries),
+                "oko=strip" => (EndpointAwareness.Strip, auxiliaries),
+                "oko=hide" => (EndpointAwareness.Hide, auxiliaries),
+                ['a', 'u', 'x', '=', >= '0' and <= '3' and var digit] => (awareness, digit - '0'),
+                _ => throw Invalid(text, $"the option '{option}' is unknown; there are oko=auto, oko=aware, oko=strip, oko=hide and aux=0 to aux=3"),
             };
         }
 
-        return awareness;
+        return (awareness, auxiliaries);
     }
 
     private static FormatException Invalid(string text, string what) => new($"OpenFlow address '{text}': {what}. Allowed: {Forms}.");

@@ -23,7 +23,8 @@ namespace Oko.OpenFlow.Channel;
 /// The first message of version 0x04 other than a HELLO ends that tolerance.</para>
 /// <para>Source: OpenFlow 1.3.5, 6.3.1 "Connection Setup", 6.3.3 "Connection Maintenance".</para>
 /// </remarks>
-internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSettings settings, IConnectionHandler consumer, ILogger log)
+internal sealed class PeerHandler(
+    OpenFlowEndpoint endpoint, ulong id, AuxiliaryOf? auxiliary, ChannelSettings settings, IConnectionHandler consumer, ILogger log)
     : ChannelHandlerAdapter
 {
     private const string PeerClosed = "the peer closed the connection";
@@ -31,6 +32,7 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
     private const string InternalError = "internal error, see the log";
 
     private readonly TaskCompletionSource<TimeSpan> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<OpenFlowConnection?> _agreed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly MultipartAssembler _multiparts = new();
     private OpenFlowConnection? _connection;
     private string? _failure;
@@ -45,6 +47,9 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
     /// <summary>The endpoint this connection belongs to.</summary>
     public OpenFlowEndpoint Endpoint => endpoint;
 
+    /// <summary>Completes with the connection when a version has been agreed on, or with null when that did not happen.</summary>
+    public Task<OpenFlowConnection?> Agreed => _agreed.Task;
+
     /// <summary>Completes when the TCP connection is gone, with the time the connection was agreed for.</summary>
     public Task<TimeSpan> Closed => _closed.Task;
 
@@ -52,7 +57,7 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
     public override void ChannelActive(IChannelHandlerContext context)
     {
         _lastHeardAt = Stopwatch.GetTimestamp();
-        _connection = new OpenFlowConnection(context.Channel, endpoint, id, settings);
+        _connection = new OpenFlowConnection(context.Channel, endpoint, id, settings, auxiliary);
         _connection.SendAhead(HelloExchange.CreateHello(_connection.NextXid()));
         _helloCheck = context.Channel.EventLoop.Schedule(CheckHello, settings.HelloTimeout);
         ScheduleSilenceCheck(context.Channel, settings.EchoAfter);
@@ -140,14 +145,14 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
         }
         finally
         {
-            _closed.TrySetResult(wasOpenFor);
+            Finish(wasOpenFor);
         }
 
         base.ChannelInactive(context);
     }
 
     /// <inheritdoc/>
-    public override void HandlerRemoved(IChannelHandlerContext context) => _closed.TrySetResult(TimeSpan.Zero);
+    public override void HandlerRemoved(IChannelHandlerContext context) => Finish(TimeSpan.Zero);
 
     /// <inheritdoc/>
     public override void ExceptionCaught(IChannelHandlerContext context, Exception exception)
@@ -166,6 +171,12 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
         }
 
         _connection?.Close(_failure);
+    }
+
+    private void Finish(TimeSpan wasOpenFor)
+    {
+        _agreed.TrySetResult(null);
+        _closed.TrySetResult(wasOpenFor);
     }
 
     private void OnHello(byte[] hello)
@@ -188,6 +199,7 @@ internal sealed class PeerHandler(OpenFlowEndpoint endpoint, ulong id, ChannelSe
         _openedAt = _lastHeardAt;
         ChannelLog.Opened(log, ChannelLog.LevelOf(endpoint), endpoint.ToString(), _connection!.Peer);
         consumer.OnOpened(_connection);
+        _agreed.TrySetResult(_connection);
     }
 
     private void OnAgreedMessage(byte[] frame)

@@ -24,6 +24,17 @@ public class OpenFlowEndpointTests
         OpenFlowEndpoint.Parse(endpoint.ToString()).Should().Be(endpoint);
     }
 
+    [TestCase("tcp:1.2.3.4", 0, EndpointAwareness.Auto)]
+    [TestCase("tcp:1.2.3.4?aux=2", 2, EndpointAwareness.Auto)]
+    [TestCase("ssl:1.2.3.4?aux=1&oko=hide", 1, EndpointAwareness.Hide)]
+    public void Parse_Options_AreReadAndWrittenBack(string text, int auxiliaries, EndpointAwareness awareness)
+    {
+        var endpoint = OpenFlowEndpoint.Parse(text);
+        endpoint.AuxiliaryCount.Should().Be(auxiliaries);
+        endpoint.Awareness.Should().Be(awareness);
+        OpenFlowEndpoint.Parse(endpoint.ToString()).Should().Be(endpoint);
+    }
+
     [TestCase("tcp:1.2.3.4", false, false)]
     [TestCase("ssl:1.2.3.4", true, false)]
     [TestCase("SSL:[::1]:6653", true, false)]
@@ -56,6 +67,9 @@ public class OpenFlowEndpointTests
     [TestCase("ptcp:6653:somewhere", "not an IP address")]
     [TestCase("tcp:1.2.3.4?oko=maybe", "option 'oko=maybe' is unknown")]
     [TestCase("tcp:1.2.3.4?x=1", "option 'x=1' is unknown")]
+    [TestCase("tcp:1.2.3.4?aux=4", "option 'aux=4' is unknown")]
+    [TestCase("tcp:1.2.3.4?oko=aware&aux=", "option 'aux=' is unknown")]
+    [TestCase("ptcp:6653?aux=1", "not to a listener")]
     public void Parse_InvalidAddress_SaysWhatIsWrongAndWhatIsAllowed(string text, string expected)
     {
         FluentActions.Invoking(() => OpenFlowEndpoint.Parse(text)).Should().Throw<FormatException>()
