@@ -10,8 +10,9 @@ namespace Oko.OpenFlow.Messages;
 /// </summary>
 public static class MultipartSplitter
 {
-    // 65,535 less the headers; some room is left so that controllers with 64 KiB buffers have no trouble.
-    private const int MaxBodyBytes = 60_000;
+    // Less than a message could hold, so that nothing depends on its last bytes, but the ports of a large switch in one: Floodlight reads no
+    // second part of them.
+    private const int MaxBodyBytes = 1023 * 64;
 
     /// <summary>The messages to send, in order; at least one.</summary>
     /// <exception cref="ArgumentException">A single entry is larger than a message.</exception>

@@ -6,8 +6,6 @@ namespace Oko.Agent.Tests;
 /// <summary>Holds the layering of the four projects; a change that breaks it fails here and says where.</summary>
 public sealed class DependencyRuleTests
 {
-    private static readonly string Root = FindRoot();
-
     [TestCase("Oko.OpenFlow")]
     [TestCase("Oko.Bpf")]
     [TestCase("Oko.Datapath", "Oko.Bpf")]
@@ -28,7 +26,7 @@ public sealed class DependencyRuleTests
     [Test]
     public void DotNetty_InOpenFlow_StaysInTheChannelFolder()
     {
-        var channel = Path.Combine(Root, "Oko.OpenFlow", "Channel") + Path.DirectorySeparatorChar;
+        var channel = Path.Combine(SourceTree.Root, "Oko.OpenFlow", "Channel") + Path.DirectorySeparatorChar;
         Sources("Oko.OpenFlow").Where(file => !file.StartsWith(channel, StringComparison.Ordinal))
             .Where(file => File.ReadAllText(file).Contains("DotNetty.", StringComparison.Ordinal)).Should().BeEmpty();
     }
@@ -51,7 +49,7 @@ public sealed class DependencyRuleTests
     [Test]
     public void PlatformCalls_OutsideInterop_AreNotDeclared()
     {
-        var interop = Path.Combine(Root, "Oko.Datapath", "Interop") + Path.DirectorySeparatorChar;
+        var interop = Path.Combine(SourceTree.Root, "Oko.Datapath", "Interop") + Path.DirectorySeparatorChar;
         new[] { "Oko.OpenFlow", "Oko.Bpf", "Oko.Datapath", "Oko.Agent" }.SelectMany(Sources)
             .Where(file => !file.StartsWith(interop, StringComparison.Ordinal))
             .Where(file => Regex.IsMatch(WithoutComments(file), @"\b(LibraryImport|DllImport)\b")).Should().BeEmpty();
@@ -61,19 +59,8 @@ public sealed class DependencyRuleTests
         Assembly.Load(assembly).GetReferencedAssemblies().Select(name => name.Name!);
 
     private static IEnumerable<string> Sources(string project) =>
-        Directory.EnumerateFiles(Path.Combine(Root, project), "*.cs", SearchOption.AllDirectories)
+        Directory.EnumerateFiles(Path.Combine(SourceTree.Root, project), "*.cs", SearchOption.AllDirectories)
             .Where(file => !Regex.IsMatch(file, @"[/\\](bin|obj)[/\\]"));
 
     private static string WithoutComments(string file) => Regex.Replace(File.ReadAllText(file), @"//[^\n]*|""[^""\n]*""", string.Empty);
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(TestContext.CurrentContext.TestDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "OkoSwitch.sln")))
-        {
-            folder = folder.Parent;
-        }
-
-        return folder?.FullName ?? throw new InvalidOperationException("OkoSwitch.sln stands in no folder above the tests.");
-    }
 }

@@ -24,6 +24,20 @@ public sealed class PipelineTests
         entry.ByteCount.Should().Be((ulong)frame.Length);
     }
 
+    // A switch of OpenFlow is no bridge of IEEE 802.1: STP, pause frames, LACP and LLDP go through the tables like the rest.
+    [TestCase(0x0180C2000000ul, (ushort)0x0026)]
+    [TestCase(0x0180C2000001ul, (ushort)0x8808)]
+    [TestCase(0x0180C2000002ul, (ushort)0x8809)]
+    [TestCase(0x0180C200000Eul, (ushort)0x88CC)]
+    public void LinkLocalFrame_OneEntry_GoesThroughTheTables(ulong destination, ushort type)
+    {
+        using var bench = new Bench();
+        bench.Add(1, [Is(FlowField.EthDst, destination)], Bench.Apply(Output(2)));
+        var frame = Frames.Ethernet(destination, 0x020000000001, type, new byte[46]);
+        bench.Send(1, frame);
+        bench.Expect(2).Should().Equal(frame);
+    }
+
     [Test]
     public void Miss_NoEntry_DropsWithReason()
     {
@@ -61,11 +75,12 @@ public sealed class PipelineTests
         bench.Expect(1);
     }
 
-    [Test]
-    public void Flood_ThreePorts_SendsToTheOthers()
+    [TestCase(ReservedPort.Flood)]
+    [TestCase(ReservedPort.All)]
+    public void FloodOrAll_ThreePorts_SendsToTheOthers(uint port)
     {
         using var bench = new Bench();
-        bench.Add(1, [], Bench.Apply(Output(ReservedPort.Flood)));
+        bench.Add(1, [], Bench.Apply(Output(port)));
         bench.Send(2, Frames.Udp4());
         bench.Expect(1);
         bench.Expect(3);

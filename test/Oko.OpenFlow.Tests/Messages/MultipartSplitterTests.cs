@@ -38,7 +38,7 @@ public sealed class MultipartSplitterTests
     [Test]
     public void Split_PortDescriptions_StayWholeUpToManyPorts()
     {
-        var ports = Enumerable.Range(1, 900).Select(number => new PortDescription { Number = new PortNumber((uint)number), Name = $"p{number}" });
+        var ports = Enumerable.Range(1, 1023).Select(number => new PortDescription { Number = new PortNumber((uint)number), Name = $"p{number}" });
 
         MultipartSplitter.Split(new PortDescriptionReply([.. ports]), 1).Should().ContainSingle("Floodlight takes one part only");
     }
@@ -70,7 +70,7 @@ public sealed class MultipartSplitterTests
     [Test]
     public void Split_EntryLargerThanAMessage_IsRefused()
     {
-        var actions = Enumerable.Repeat<OfAction>(new OutputAction(new PortNumber(1)), 4000).ToImmutableArray();
+        var actions = Enumerable.Repeat<OfAction>(new OutputAction(new PortNumber(1)), 4089).ToImmutableArray();
         var flow = new FlowStatsEntry { Instructions = [new ApplyActionsInstruction(actions)] };
 
         FluentActions.Invoking(() => MultipartSplitter.Split(new FlowStatsReply([flow]), 1).ToArray()).Should().Throw<ArgumentException>();
