@@ -129,6 +129,7 @@ public sealed class OvsOfctlTests
     [Test]
     public void PacketOut_ToPort_ArrivesAtTheHost()
     {
+        Command.Need("tcpdump");
         const string frame = "ffffffffffff02000000000108004500001c000100004011" + "663d0a6300010a630002" + "03e807d000080000";
         using var capture = Command.Start("ip", ["netns", "exec", _network.HostSpace(2), "timeout", "10", "tcpdump", "-l", "-n", "-i", "eth0", "-c", "1", "udp port 2000"]);
         // tcpdump announces on standard error that it listens.
@@ -145,8 +146,10 @@ public sealed class OvsOfctlTests
     public void Monitor_PacketToController_IsShown()
     {
         _switch.Ofctl("add-flow", "priority=1,arp,actions=CONTROLLER:65535");
+        // Its own control socket: the folder of the Open vSwitch service exists only once that service ran.
+        var control = Path.Combine(TestContext.CurrentContext.WorkDirectory, "monitor.ctl");
         using var monitor = Command.Start("ip", ["netns", "exec", _network.SwitchSpace, "timeout", "20", "stdbuf", "-oL", "-eL",
-            "ovs-ofctl", "-O", "OpenFlow13", "monitor", "tcp:127.0.0.1:6654", "65534"]);
+            "ovs-ofctl", "-O", "OpenFlow13", "--unixctl", control, "monitor", "tcp:127.0.0.1:6654", "65534"]);
         try
         {
             var lines = Task.Run(() =>

@@ -9,6 +9,7 @@ public sealed class Network : IDisposable
 {
     private readonly string _name;
     private readonly int _hosts;
+    private readonly WireCapture? _capture;
 
     /// <summary>Makes the namespaces; skips the test when not root.</summary>
     public Network(string name, int hosts)
@@ -31,6 +32,8 @@ public sealed class Network : IDisposable
             DisableIpv6(HostSpace(host));
             AddLink(host);
         }
+
+        _capture = WireCapture.Start(SwitchSpace);
     }
 
     /// <summary>The switch's namespace.</summary>
@@ -77,7 +80,11 @@ public sealed class Network : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Remove();
+    public void Dispose()
+    {
+        _capture?.Dispose();
+        Remove();
+    }
 
     private static void Ip(params string[] arguments) => Command.Check(10, "ip", arguments);
 
