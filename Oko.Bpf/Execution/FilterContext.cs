@@ -10,7 +10,7 @@ namespace Oko.Bpf.Execution;
 /// The layout is fixed, since verified programs read it by offset (the verifier rewrites <c>struct xdp_md</c> and
 /// <c>struct __sk_buff</c> accesses to it). 48 bytes, host byte order unless said otherwise:
 /// <code>
-///  0 Packet   8 PacketEnd   16 Length   24 InPort  28 RxQueue   32 TimeNanoseconds   40 Protocol  44 Reserved
+///  0 Packet   8 PacketEnd   16 Length   24 InPort  28 RxQueue   32 TimeNanoseconds   40 Protocol  44 Worker
 /// </code>
 /// </remarks>
 [StructLayout(LayoutKind.Explicit, Size = SizeBytes)]
@@ -40,6 +40,9 @@ public unsafe struct FilterContext
     /// <summary>Offset of <see cref="Protocol"/>.</summary>
     public const int ProtocolOffset = 40;
 
+    /// <summary>Offset of <see cref="Worker"/>.</summary>
+    public const int WorkerOffset = 44;
+
     /// <summary>First byte of the packet, its Ethernet header.</summary>
     [FieldOffset(PacketOffset)] public byte* Packet;
 
@@ -61,6 +64,6 @@ public unsafe struct FilterContext
     /// <summary>EtherType in network byte order, as in <c>__sk_buff.protocol</c>.</summary>
     [FieldOffset(ProtocolOffset)] public uint Protocol;
 
-    /// <summary>Always 0.</summary>
-    [FieldOffset(44)] public uint Reserved;
+    /// <summary>Number of the worker that runs the filter, 0 to <see cref="Maps.BpfMap.MaxWorkers"/> - 1; chooses the copy of a per-CPU map.</summary>
+    [FieldOffset(WorkerOffset)] public uint Worker;
 }

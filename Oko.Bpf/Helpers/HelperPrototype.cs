@@ -16,6 +16,33 @@ public enum HelperArgument
 
     /// <summary>Any number.</summary>
     Number,
+
+    /// <summary>A pointer to readable bytes; the next argument is their number.</summary>
+    Memory,
+
+    /// <summary>As <see cref="Memory"/>, or 0 when the number of bytes is 0.</summary>
+    MemoryOrNull,
+
+    /// <summary>Number of bytes behind the pointer in the argument before.</summary>
+    MemorySize,
+
+    /// <summary>A pointer to as many writable bytes as the map's value has; the helper fills them (a bloom filter only reads them).</summary>
+    MapValueOut,
+
+    /// <summary>A number known when the program is verified.</summary>
+    Constant,
+
+    /// <summary>A record that <see cref="HelperId.RingBufferReserve"/> returned, compared with 0, and that was not given back yet.</summary>
+    RingRecord,
+
+    /// <summary>A pointer to a NUL-terminated string in a read-only map (<c>.rodata</c>).</summary>
+    ConstantString,
+
+    /// <summary>A function of the program (<c>BPF_PSEUDO_FUNC</c>).</summary>
+    Callback,
+
+    /// <summary>A pointer to the stack, or 0, that the callback is given.</summary>
+    CallbackContext,
 }
 
 /// <summary>What a helper leaves in r0.</summary>
@@ -26,6 +53,12 @@ public enum HelperResult
 
     /// <summary>The address of a value of the map in r1, or 0.</summary>
     MapValueOrNull,
+
+    /// <summary>The address of a record of as many bytes as r2 said, or 0.</summary>
+    RingRecordOrNull,
+
+    /// <summary>Nothing.</summary>
+    None,
 }
 
 /// <summary>The contract of one helper in one numbering: what the verifier checks and the engines call. Immutable.</summary>

@@ -80,4 +80,8 @@ public static class WideImmediateKind
     /// <summary>The address of the first value of an array map (<c>BPF_PSEUDO_MAP_VALUE</c>): the first immediate is
     /// the map's index, the second slot's immediate an offset in bytes.</summary>
     public const byte MapValue = 2;
+
+    /// <summary>A function of the program (<c>BPF_PSEUDO_FUNC</c>): the immediate is the distance in slots from the slot behind this
+    /// one, as in a local call.</summary>
+    public const byte Function = 4;
 }

@@ -29,6 +29,13 @@ public sealed record VerifiedProgram
     /// <summary>Per slot: for a helper call, the index of the map known to be in r1, or -1.</summary>
     public required int[] MapAtCall { get; init; }
 
+    /// <summary>Per slot: for a call of <c>bpf_loop</c> or <c>bpf_for_each_map_elem</c>, the first slot of the callback, else -1.
+    /// Empty when the program has no callbacks.</summary>
+    public int[] CallbackAtCall { get; init; } = [];
+
+    /// <summary>How the program uses its stack, or null: nothing is known, and all of it stays in memory.</summary>
+    public StackFacts? Stack { get; init; }
+
     /// <summary>The maps that the program names, in order of their index.</summary>
     public required ImmutableArray<MapSpec> Maps { get; init; }
 

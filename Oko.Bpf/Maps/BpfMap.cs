@@ -19,6 +19,9 @@ public abstract unsafe class BpfMap : IDisposable
     /// <summary>Largest capacity in entries.</summary>
     public const uint MaxCapacity = 1 << 26;
 
+    /// <summary>Most workers that can run filters, and so most copies of a per-CPU value.</summary>
+    public const int MaxWorkers = 16;
+
     /// <summary>Most memory of one map, in bytes.</summary>
     public const long MaxMemoryBytes = 1L << 30;
 

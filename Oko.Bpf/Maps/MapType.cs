@@ -25,9 +25,18 @@ public enum MapType : uint
     /// <summary><c>BPF_MAP_TYPE_LPM_TRIE</c>.</summary>
     LpmTrie = 11,
 
+    /// <summary><c>BPF_MAP_TYPE_QUEUE</c>.</summary>
+    Queue = 22,
+
+    /// <summary><c>BPF_MAP_TYPE_STACK</c>.</summary>
+    Stack = 23,
+
     /// <summary><c>BPF_MAP_TYPE_RINGBUF</c>.</summary>
     RingBuffer = 27,
 
     /// <summary><c>BPF_MAP_TYPE_BLOOM_FILTER</c>.</summary>
     BloomFilter = 30,
+
+    /// <summary>Count-min sketch; ours, Linux has none.</summary>
+    CountMinSketch = 0x4F4B0001,
 }

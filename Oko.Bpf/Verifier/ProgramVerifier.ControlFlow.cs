@@ -301,6 +301,11 @@ public sealed partial class ProgramVerifier
 
         var helper = _helpers.Find(instruction.Immediate)
             ?? throw Refuse(VerifierVerdict.NotSupported, $"helper {instruction.Immediate} is not offered", "offered are " + string.Join(", ", _helpers.Prototypes.Select(prototype => $"{prototype.Name} ({prototype.Number})")));
+        if (helper.Id is not (HelperId.MapLookup or HelperId.MapUpdate or HelperId.MapDelete or HelperId.KtimeGetNs))
+        {
+            throw Refuse(VerifierVerdict.NotSupported, $"helper {helper.Name} is not offered in this version", "leave it out");
+        }
+
         var map = -1;
         for (var index = 0; index < helper.Arguments.Length; index++)
         {
