@@ -5,10 +5,14 @@ namespace Oko.Bpf.Btf;
 /// <summary>Source lines of instructions, from <c>.BTF.ext</c>. What cannot be read is left out: lines only help people.</summary>
 internal sealed class BtfLineInfo
 {
-    private readonly Dictionary<string, List<(uint Offset, string Place)>> _sections = [];
+    private const int MaxSourceLength = 160;
+
+    private readonly Dictionary<string, List<Line>> _sections = [];
+    private readonly BtfTypes _types;
 
     internal BtfLineInfo(BtfTypes types, ReadOnlySpan<byte> data)
     {
+        _types = types;
         if (data.Length < 24 || BinaryPrimitives.ReadUInt16LittleEndian(data) != 0xEB9F)
         {
             return;
@@ -26,15 +30,13 @@ internal sealed class BtfLineInfo
         at += 4;
         while (record >= 16 && at + 8 <= (int)end)
         {
-            var lines = new List<(uint, string)>();
+            var lines = new List<Line>();
             _sections[types.Text(U32(data, at))] = lines;
             var count = U32(data, at + 4);
             at += 8;
             for (uint index = 0; index < count && at + record <= (int)end; index++, at += record)
             {
-                var file = Path.GetFileName(types.Text(U32(data, at + 4)));
-                var source = types.Text(U32(data, at + 8)).Trim();
-                lines.Add((U32(data, at), $"{file}:{U32(data, at + 12) >> 10}: {source}"));
+                lines.Add(new Line(U32(data, at), U32(data, at + 4), U32(data, at + 8), U32(data, at + 12) >> 10));
             }
         }
     }
@@ -47,19 +49,29 @@ internal sealed class BtfLineInfo
             return null;
         }
 
-        string? best = null;
-        foreach (var (at, place) in lines)
+        // The last record at or before the offset; compilers write them in rising order.
+        int low = 0, high = lines.Count;
+        while (low < high)
         {
-            if (at > offset)
-            {
-                break;
-            }
-
-            best = place;
+            var middle = (low + high) / 2;
+            (low, high) = lines[middle].Offset <= offset ? (middle + 1, high) : (low, middle);
         }
 
-        return best;
+        return low == 0 ? null : lines[low - 1].Place ??= Format(lines[low - 1]);
+    }
+
+    private string Format(Line line)
+    {
+        var source = _types.Text(line.Source).Trim();
+        return $"{Path.GetFileName(_types.Text(line.File))}:{line.Number}: {source[..Math.Min(source.Length, MaxSourceLength)]}";
     }
 
     private static uint U32(ReadOnlySpan<byte> data, int at) => BinaryPrimitives.ReadUInt32LittleEndian(data[at..]);
+
+    /// <summary>A record: where it begins (bytes), file and source as offsets of strings, line number.</summary>
+    private sealed record Line(uint Offset, uint File, uint Source, uint Number)
+    {
+        /// <summary>As people read it, once somebody has asked.</summary>
+        internal string? Place { get; set; }
+    }
 }

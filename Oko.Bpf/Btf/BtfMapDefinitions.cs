@@ -9,12 +9,18 @@ namespace Oko.Bpf.Btf;
 internal static class BtfMapDefinitions
 {
     /// <summary>The maps of an object. Where each lies in <c>.maps</c> its symbol says: compilers leave the offsets here 0.</summary>
-    internal static IReadOnlyList<MapSpec> Read(BtfTypes types)
+    /// <exception cref="ElfFormatException">A definition that cannot be read, or more than <paramref name="limit"/> of them.</exception>
+    internal static IReadOnlyList<MapSpec> Read(BtfTypes types, int limit)
     {
         var section = types.All.FirstOrDefault(type => type.Kind == BtfKind.DataSection && type.Name == ".maps");
         if (section is null)
         {
             return [];
+        }
+
+        if (section.Members.Count > limit)
+        {
+            throw new ElfFormatException($"the object defines {section.Members.Count} maps; at most {limit} are allowed");
         }
 
         return [.. section.Members.Select(member => ReadOne(types, member))];
@@ -29,10 +35,11 @@ internal static class BtfMapDefinitions
         }
 
         uint type = 0, keySize = 0, valueSize = 0, capacity = 0, flags = 0;
+        ulong extra = 0;
         uint keyType = 0, valueType = 0;
         foreach (var member in definition.Members)
         {
-            // __uint(name, v) is int (*name)[v]; __type(name, t) is t *name.
+            // __uint(name, v) is int (*name)[v]; __type(name, t) is t *name; __ulong(name, v) is enum { unique = v } name.
             var pointer = types.Resolve(member.Type);
             var number = types.Resolve(pointer.Target) is { Kind: BtfKind.Array } array ? array.Elements : 0;
             switch (member.Name)
@@ -58,15 +65,22 @@ internal static class BtfMapDefinitions
                 case "map_flags":
                     flags = number;
                     break;
-                case "pinning":
+                case "map_extra":
+                    extra = pointer.Kind is BtfKind.Enum or BtfKind.Enum64 ? (ulong)pointer.FirstValue : number;
                     break;
+                case "pinning" or "numa_node":
+                    // Where the kernel keeps a map and under what path: nothing that a filter can see.
+                    break;
+                case "values":
+                    throw new ElfFormatException($"map {variable.Name} has initial values that are maps or programs (__array(values, ...)), which is not supported; use one map per purpose");
                 default:
-                    throw new ElfFormatException($"map {variable.Name} has the attribute {member.Name}, which is not supported; known are type, key, value, key_size, value_size, max_entries, map_flags");
+                    throw new ElfFormatException($"map {variable.Name} has the attribute {member.Name}, which is not supported; known are type, key, value, key_size, value_size, max_entries, map_flags, map_extra");
             }
         }
 
         return new MapSpec(variable.Name, (MapType)type, keySize, valueSize, capacity, flags)
         {
+            MapExtra = extra,
             KeyType = keyType == 0 ? null : new BtfTypeReference(types, keyType),
             ValueType = valueType == 0 ? null : new BtfTypeReference(types, valueType),
         };

@@ -83,16 +83,22 @@ public readonly record struct BtfMember(string Name, uint Type, uint BitOffset, 
 /// <param name="Elements">Number of elements of an array.</param>
 /// <param name="IsSigned">Of integers and enums.</param>
 /// <param name="Members">Members.</param>
-public sealed record BtfType(BtfKind Kind, string Name, uint Size, uint Target, uint Elements, bool IsSigned, IReadOnlyList<BtfMember> Members);
+/// <param name="FirstValue">Of an enum: its first constant, sign-extended, 0 if it has none.</param>
+public sealed record BtfType(
+    BtfKind Kind, string Name, uint Size, uint Target, uint Elements, bool IsSigned, IReadOnlyList<BtfMember> Members, long FirstValue = 0);
 
-/// <summary>The type information of an object (<c>.BTF</c>), checked as it is read. Immutable.</summary>
+/// <summary>The type information of an object (<c>.BTF</c>), checked as it is read. Immutable once the object is
+/// loaded.</summary>
 public sealed class BtfTypes
 {
     private const int MaxTypes = 1 << 17;
     private const int MaxDepth = 32;
+    private const int MaxTextBytes = 1024;
 
     private readonly List<BtfType> _types = [new(BtfKind.Void, string.Empty, 0, 0, 0, false, [])];
     private readonly ReadOnlyMemory<byte> _strings;
+    private readonly Dictionary<uint, string> _texts = [];
+    private long _textBudget;
 
     /// <summary>Reads a <c>.BTF</c> section.</summary>
     /// <exception cref="ElfFormatException">It cannot be read.</exception>
@@ -111,6 +117,7 @@ public sealed class BtfTypes
         }
 
         _strings = section.Slice((int)(header + strings), (int)stringBytes);
+        _textBudget = (4L * (long)stringBytes) + MaxTextBytes;
         var at = (int)(header + types);
         var end = at + (int)typeBytes;
         while (at < end)
@@ -130,7 +137,7 @@ public sealed class BtfTypes
     /// <summary>The type of an id; void for ids that do not exist.</summary>
     public BtfType this[uint id] => id < _types.Count ? _types[(int)id] : _types[0];
 
-    /// <summary>A name of the string table; empty outside it.</summary>
+    /// <summary>A name of the string table; empty outside it. Not for several threads at once.</summary>
     public string Text(uint offset)
     {
         var strings = _strings.Span;
@@ -139,9 +146,23 @@ public sealed class BtfTypes
             return string.Empty;
         }
 
+        if (_texts.TryGetValue(offset, out var known))
+        {
+            return known;
+        }
+
         var rest = strings[(int)offset..];
         var end = rest.IndexOf((byte)0);
-        return Encoding.UTF8.GetString(rest[..Math.Min(end < 0 ? rest.Length : end, 1024)]);
+        rest = rest[..Math.Min(end < 0 ? rest.Length : end, MaxTextBytes)];
+        // Names may share their ends, but not so that a small object takes much memory.
+        if ((_textBudget -= rest.Length) < 0)
+        {
+            throw new ElfFormatException("the names of the .BTF section overlap too much; compile again");
+        }
+
+        var text = Encoding.UTF8.GetString(rest);
+        _texts.Add(offset, text);
+        return text;
     }
 
     /// <summary>Follows typedefs and qualifiers; void when they never end.</summary>
@@ -179,6 +200,18 @@ public sealed class BtfTypes
         };
     }
 
+    /// <summary>The section that an undefined symbol is declared in (<c>.kconfig</c>, <c>.ksyms</c>), or null.</summary>
+    internal string? SectionOfExtern(string name) => _types.Where(type => type.Kind == BtfKind.DataSection && type.Name is ".kconfig" or ".ksyms")
+        .FirstOrDefault(section => section.Members.Any(member => member.Name == name))?.Name;
+
+    /// <summary>Adds a type that the object does not spell out, while it is being loaded.</summary>
+    /// <returns>Its id.</returns>
+    internal uint Add(BtfType type)
+    {
+        _types.Add(type);
+        return (uint)_types.Count - 1;
+    }
+
     private static uint U32(ReadOnlySpan<byte> data, int at) =>
         at >= 0 && at + 4 <= data.Length ? BinaryPrimitives.ReadUInt32LittleEndian(data[at..])
             : throw new ElfFormatException($"the .BTF section is truncated at offset {at}");
@@ -194,7 +227,8 @@ public sealed class BtfTypes
         at += 12;
         uint target = 0, elements = 0, size = 0;
         var isSigned = false;
-        var members = new List<BtfMember>();
+        var firstValue = 0L;
+        List<BtfMember> members = [];
         switch (kind)
         {
             case BtfKind.Int:
@@ -226,9 +260,11 @@ public sealed class BtfTypes
 
                 break;
             case BtfKind.Enum:
+                firstValue = count == 0 ? 0 : hasBitFields ? (int)U32(data, at + 4) : U32(data, at + 4);
                 (size, isSigned, at) = (sizeOrType, hasBitFields, at + (count * 8));
                 break;
             case BtfKind.Enum64:
+                firstValue = count == 0 ? 0 : (long)(((ulong)U32(data, at + 8) << 32) | U32(data, at + 4));
                 (size, isSigned, at) = (sizeOrType, hasBitFields, at + (count * 12));
                 break;
             case BtfKind.FunctionPrototype:
@@ -248,7 +284,7 @@ public sealed class BtfTypes
                 throw new ElfFormatException($"the .BTF section has a type of kind {(int)kind}, which is unknown");
         }
 
-        _types.Add(new BtfType(kind, name, size, target, elements, isSigned, members));
+        _types.Add(new BtfType(kind, name, size, target, elements, isSigned, members, firstValue));
         return at;
     }
 }

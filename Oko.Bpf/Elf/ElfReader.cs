@@ -10,8 +10,9 @@ namespace Oko.Bpf.Elf;
 /// <param name="Flags">SHF.</param>
 /// <param name="Link">Section linked to.</param>
 /// <param name="Info">Depends on the type: for relocations the section they change.</param>
+/// <param name="Size">Bytes it takes in memory; more than the file holds for SHT_NOBITS.</param>
 /// <param name="Data">Its bytes; empty for SHT_NOBITS.</param>
-public sealed record ElfSection(int Index, string Name, uint Type, ulong Flags, int Link, int Info, ReadOnlyMemory<byte> Data)
+public sealed record ElfSection(int Index, string Name, uint Type, ulong Flags, int Link, int Info, ulong Size, ReadOnlyMemory<byte> Data)
 {
     /// <summary>SHF_EXECINSTR.</summary>
     public bool IsCode => (Flags & 4) != 0 && Type == 1;
@@ -24,7 +25,17 @@ public sealed record ElfSection(int Index, string Name, uint Type, ulong Flags, 
 /// <param name="Section">Section it stands in; 0 = undefined.</param>
 /// <param name="Value">Offset in that section.</param>
 /// <param name="Size">Size in bytes.</param>
-public sealed record ElfSymbol(string Name, int Kind, bool IsGlobal, int Section, ulong Value, ulong Size);
+public sealed record ElfSymbol(string Name, int Kind, bool IsGlobal, int Section, ulong Value, ulong Size)
+{
+    /// <summary>STT_OBJECT.</summary>
+    public const int Object = 1;
+
+    /// <summary>STT_FUNC.</summary>
+    public const int Function = 2;
+
+    /// <summary>STT_SECTION.</summary>
+    public const int SectionStart = 3;
+}
 
 /// <summary>A relocation (SHT_REL).</summary>
 /// <param name="Offset">Offset in the section it changes.</param>
@@ -50,6 +61,7 @@ public sealed class ElfReader
     private readonly byte[] _file;
     private readonly List<ElfSection> _sections = [];
     private readonly List<ElfSymbol> _symbols = [];
+    private readonly Dictionary<int, IReadOnlyDictionary<ulong, ElfRelocation>> _relocations = [];
 
     /// <summary>Reads an object.</summary>
     /// <exception cref="ElfFormatException">It is none that can be read.</exception>
@@ -95,32 +107,48 @@ public sealed class ElfReader
     /// <summary>The section of a name, or null.</summary>
     public ElfSection? Find(string name) => _sections.Find(section => section.Name == name);
 
-    /// <summary>The relocations of a section.</summary>
-    public IReadOnlyList<ElfRelocation> RelocationsOf(ElfSection target)
+    /// <summary>The relocations of a section, by the offset of what they change; read once.</summary>
+    /// <exception cref="ElfFormatException">One cannot be read, or two change the same place.</exception>
+    public IReadOnlyDictionary<ulong, ElfRelocation> RelocationsOf(ElfSection target)
     {
-        var found = new List<ElfRelocation>();
-        foreach (var section in _sections.Where(section => section.Type == Rel && section.Info == target.Index))
+        if (_relocations.TryGetValue(target.Index, out var known))
         {
-            var data = section.Data.Span;
-            if (data.Length % RelocationBytes != 0)
-            {
-                throw new ElfFormatException($"section {section.Name} has {data.Length} bytes, no multiple of {RelocationBytes}");
-            }
-
-            for (var at = 0; at < data.Length; at += RelocationBytes)
-            {
-                var info = BinaryPrimitives.ReadUInt64LittleEndian(data[(at + 8)..]);
-                var symbol = (uint)(info >> 32);
-                if (symbol >= _symbols.Count)
-                {
-                    throw new ElfFormatException($"relocation {at / RelocationBytes} of {section.Name} names symbol {symbol}; there are {_symbols.Count}");
-                }
-
-                found.Add(new ElfRelocation(BinaryPrimitives.ReadUInt64LittleEndian(data[at..]), (uint)info, _symbols[(int)symbol]));
-            }
+            return known;
         }
 
+        var found = new Dictionary<ulong, ElfRelocation>();
+        foreach (var section in _sections.Where(section => section.Type == Rel && section.Info == target.Index))
+        {
+            ReadRelocations(section, found);
+        }
+
+        _relocations.Add(target.Index, found);
         return found;
+    }
+
+    private void ReadRelocations(ElfSection section, Dictionary<ulong, ElfRelocation> found)
+    {
+        var data = section.Data.Span;
+        if (data.Length % RelocationBytes != 0)
+        {
+            throw new ElfFormatException($"section {section.Name} has {data.Length} bytes, no multiple of {RelocationBytes}");
+        }
+
+        for (var at = 0; at < data.Length; at += RelocationBytes)
+        {
+            var offset = BinaryPrimitives.ReadUInt64LittleEndian(data[at..]);
+            var info = BinaryPrimitives.ReadUInt64LittleEndian(data[(at + 8)..]);
+            var symbol = (uint)(info >> 32);
+            if (symbol >= _symbols.Count)
+            {
+                throw new ElfFormatException($"relocation {at / RelocationBytes} of {section.Name} names symbol {symbol}; there are {_symbols.Count}");
+            }
+
+            if (!found.TryAdd(offset, new ElfRelocation(offset, (uint)info, _symbols[(int)symbol])))
+            {
+                throw new ElfFormatException($"section {section.Name} has two relocations for offset {offset}; compile again");
+            }
+        }
     }
 
     private void ReadSections()
@@ -149,7 +177,7 @@ public sealed class ElfReader
             }
 
             var data = type is NoBits or 0 ? ReadOnlyMemory<byte>.Empty : _file.AsMemory((int)offset, (int)bytes);
-            raw.Add((U32(at), new ElfSection(index, string.Empty, type, U64(at + 8), (int)Math.Min(U32(at + 40), int.MaxValue), (int)Math.Min(U32(at + 44), int.MaxValue), data)));
+            raw.Add((U32(at), new ElfSection(index, string.Empty, type, U64(at + 8), (int)Math.Min(U32(at + 40), int.MaxValue), (int)Math.Min(U32(at + 44), int.MaxValue), bytes, data)));
         }
 
         if (names >= count)

@@ -15,8 +15,8 @@ public static class FilterLoader
     /// <exception cref="VerificationException">The verifier refused the program.</exception>
     public static VerifiedProgram Load(byte[] elf, string? entry = null)
     {
-        var spec = ObjectLoader.Load(elf);
-        var program = Choose(spec, entry);
+        var spec = ObjectLoader.Load(elf, entry);
+        var program = Single(spec);
         var verified = ProgramVerifier.Verify(new VerifierInput
         {
             Name = program.Name, Convention = program.Convention, Instructions = program.Instructions, Maps = spec.Maps, OkoHelpers = spec.OkoHelpers,
@@ -25,16 +25,7 @@ public static class FilterLoader
         return verified with { Sha256 = ImmutableArray.Create(SHA256.HashData(elf)) };
     }
 
-    private static ProgramSpec Choose(ObjectSpec spec, string? entry)
-    {
-        var names = string.Join(", ", spec.Programs.Select(program => program.Name));
-        if (!string.IsNullOrEmpty(entry))
-        {
-            return spec.Programs.FirstOrDefault(program => program.Name == entry)
-                ?? throw new ElfFormatException($"the object holds no program '{entry}'; it holds {names}");
-        }
-
-        return spec.Programs.Length == 1 ? spec.Programs[0]
-            : throw new ElfFormatException($"the object holds {spec.Programs.Length} programs; name one of them as entry: {names}");
-    }
+    private static ProgramSpec Single(ObjectSpec spec) => spec.Programs.Length == 1 ? spec.Programs[0]
+        : throw new ElfFormatException(
+            $"the object holds {spec.Programs.Length} programs; name one of them as entry: {string.Join(", ", spec.Programs.Select(program => program.Name))}");
 }

@@ -13,6 +13,9 @@ namespace Oko.Bpf.Loading;
 /// <param name="Flags">Creation flags (<c>BPF_F_*</c>).</param>
 public sealed record MapSpec(string Name, MapType Type, uint KeySize, uint ValueSize, uint MaxEntries, uint Flags)
 {
+    /// <summary><c>map_extra</c>: hash functions of a bloom filter, rows of a count-min sketch; 0 = the type's own choice.</summary>
+    public ulong MapExtra { get; init; }
+
     /// <summary>Type of a key, if the object says it.</summary>
     public BtfTypeReference? KeyType { get; init; }
 

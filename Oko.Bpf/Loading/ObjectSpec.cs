@@ -13,7 +13,12 @@ public sealed record ProgramSpec(
     string Name, string Section, EntryConvention Convention, Instruction[] Instructions, ImmutableArray<string?> SourceLines);
 
 /// <summary>What an object file holds: maps and programs. Nothing exists yet but the description.</summary>
-/// <param name="Maps">The maps, by index.</param>
+/// <param name="Maps">The maps, by index; those that stand for data sections are the last.</param>
 /// <param name="Programs">The programs, in the order of the file.</param>
 /// <param name="OkoHelpers">The maps are defined in Oko's 20-byte form, so helper numbers are Oko's.</param>
-public sealed record ObjectSpec(ImmutableArray<MapSpec> Maps, ImmutableArray<ProgramSpec> Programs, bool OkoHelpers);
+public sealed record ObjectSpec(ImmutableArray<MapSpec> Maps, ImmutableArray<ProgramSpec> Programs, bool OkoHelpers)
+{
+    /// <summary>First contents of maps that stand for data sections: map index to the bytes of element 0. Maps that begin as 0
+    /// (<c>.bss</c>) are left out.</summary>
+    public ImmutableDictionary<int, byte[]> InitialValues { get; init; } = ImmutableDictionary<int, byte[]>.Empty;
+}

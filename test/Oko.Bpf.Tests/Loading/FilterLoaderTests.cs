@@ -74,7 +74,7 @@ public sealed class FilterLoaderTests
 
     [Test]
     public void Mixed_EachProgramOfEachCpu_IsAcceptedAndCompiles(
-        [Values("mixed-v1", "mixed-v2", "mixed-v3")] string name,
+        [Values("mixed-v1", "mixed-v2", "mixed-v3", "mixed-clang19-v2", "mixed-clang19-v3")] string name,
         [Values("connections", "ipv6_ssh", "http_get", "checksum", "buckets", "trailer", "port_one")] string entry)
     {
         using var filter = LoadedFilter.Create(FilterLoader.Load(Object(name), entry));
@@ -123,10 +123,10 @@ public sealed class FilterLoaderTests
     public void Load_Mutated_IsLoadedOrRefusedCleanly()
     {
         var random = new Random(20261123);
-        foreach (var name in new[] { "blocklist-v3", "ratelimit", "okomaps", "synopts" })
+        foreach (var name in new[] { "blocklist-v3", "ratelimit", "okomaps", "synopts", "globals-v3", "core", "legacymaps-36" })
         {
             var whole = Object(name);
-            for (var round = 0; round < 3000; round++)
+            for (var round = 0; round < 2000; round++)
             {
                 var copy = (byte[])whole.Clone();
                 for (var count = random.Next(1, 6); count > 0; count--)
@@ -162,14 +162,5 @@ public sealed class FilterLoaderTests
         }
     }
 
-    private static byte[] Object(string name)
-    {
-        var folder = new DirectoryInfo(TestContext.CurrentContext.TestDirectory);
-        while (!Directory.Exists(Path.Combine(folder!.FullName, "test", "TestData")))
-        {
-            folder = folder.Parent;
-        }
-
-        return File.ReadAllBytes(Path.Combine(folder.FullName, "test", "TestData", "bpf", name + ".o"));
-    }
+    private static byte[] Object(string name) => TestObject.Read(name);
 }
