@@ -24,8 +24,10 @@ public static class BtfValueFormatter
         }
 
         var text = new StringBuilder();
-        Format(text, bytes, type.Types, type.Id, 0);
-        return text.ToString();
+        // Sane types have fewer parts than this. Members that overlap or take no space could make a few bytes an endless text.
+        var parts = 256 + (32 * bytes.Length);
+        Format(text, bytes, type.Types, type.Id, 0, ref parts);
+        return parts < 0 ? Hex(bytes) : text.ToString();
     }
 
     /// <summary>Reads text into bytes.</summary>
@@ -53,8 +55,13 @@ public static class BtfValueFormatter
         return bytes;
     }
 
-    private static void Format(StringBuilder text, ReadOnlySpan<byte> bytes, BtfTypes types, uint id, int depth)
+    private static void Format(StringBuilder text, ReadOnlySpan<byte> bytes, BtfTypes types, uint id, int depth, ref int parts)
     {
+        if (--parts < 0)
+        {
+            return;
+        }
+
         var type = types.Resolve(id);
         switch (type.Kind)
         {
@@ -66,10 +73,10 @@ public static class BtfValueFormatter
                 break;
             case BtfKind.Array when depth < MaxDepth && type.Elements > 0 && types.SizeOf(type.Target) is > 0 and var size:
                 text.Append('[');
-                for (var index = 0; index < type.Elements; index++)
+                for (var index = 0; index < type.Elements && parts >= 0; index++)
                 {
                     text.Append(index == 0 ? string.Empty : ",");
-                    Format(text, bytes.Slice(index * (int)size, (int)size), types, type.Target, depth + 1);
+                    Format(text, bytes.Slice(index * (int)size, (int)size), types, type.Target, depth + 1, ref parts);
                 }
 
                 text.Append(']');
@@ -77,12 +84,12 @@ public static class BtfValueFormatter
             case BtfKind.Struct when type.Name == "in6_addr" && bytes.Length == 16:
                 text.Append(new IPAddress(bytes));
                 break;
-            case BtfKind.Struct when depth < MaxDepth && AllFit(types, type, bytes.Length):
+            case BtfKind.Struct when depth < MaxDepth && (parts -= type.Members.Count) >= 0 && AllFit(types, type, bytes.Length):
                 text.Append('{');
                 foreach (var member in type.Members)
                 {
                     text.Append(text[^1] == '{' ? string.Empty : ",").Append(member.Name).Append('=');
-                    Format(text, bytes.Slice((int)member.BitOffset / 8, (int)types.SizeOf(member.Type)), types, member.Type, depth + 1);
+                    Format(text, bytes.Slice((int)member.BitOffset / 8, (int)types.SizeOf(member.Type)), types, member.Type, depth + 1, ref parts);
                 }
 
                 text.Append('}');
@@ -128,11 +135,11 @@ public static class BtfValueFormatter
 
     private static void ParseStruct(string text, Span<byte> bytes, BtfTypes types, BtfType type, int depth)
     {
-        var names = string.Join(",", type.Members.Select(member => member.Name + "=..."));
+        string Names() => string.Join(",", type.Members.Take(64).Select(member => member.Name + "=..."));
         var parts = Split(text, '{', '}');
         if (parts.Count > type.Members.Count)
         {
-            throw new FormatException($"'{text}' has {parts.Count} members; the struct has {type.Members.Count}: {{{names}}}");
+            throw new FormatException($"'{text}' has {parts.Count} members; the struct has {type.Members.Count}: {{{Names()}}}");
         }
 
         for (var index = 0; index < parts.Count; index++)
@@ -141,7 +148,7 @@ public static class BtfValueFormatter
             var member = equals < 0 ? type.Members[index] : type.Members.FirstOrDefault(candidate => candidate.Name == parts[index][..equals].Trim());
             if (member.Name is null || !Fits(types, member, bytes.Length))
             {
-                throw new FormatException($"'{parts[index]}' names no member that can be written; the struct is {{{names}}}");
+                throw new FormatException($"'{parts[index]}' names no member that can be written; the struct is {{{Names()}}}");
             }
 
             Parse(parts[index][(equals + 1)..].Trim(), bytes.Slice((int)member.BitOffset / 8, (int)types.SizeOf(member.Type)), types, member.Type, depth + 1);
