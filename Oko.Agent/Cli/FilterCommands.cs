@@ -171,6 +171,11 @@ internal static class FilterCommands
         {
             terminal.Output.WriteLine(
                 $"{path}: accepted: {outcome.Name} ({outcome.Convention}), {outcome.Instructions} instructions, at most {outcome.WorstCaseInstructions} run per packet");
+            if (outcome.Text is { Length: > 0 })
+            {
+                terminal.Output.WriteLine($"  {outcome.Text}");
+            }
+
             foreach (var map in outcome.Maps!)
             {
                 terminal.Output.WriteLine($"  map {map.Index}: {map.Name}, {map.Type}, key {map.KeySize} bytes, value {map.ValueSize} bytes, up to {map.MaxEntries} entries");
@@ -193,6 +198,7 @@ internal static class FilterCommands
         Instructions = program.Instructions.Length,
         WorstCaseInstructions = program.WorstCaseInstructions,
         StackBytes = program.StackBytes,
+        Text = program.Remark,
         Maps = [.. program.Maps.Select((map, index) => new MapJson(
             (uint)index, map.Name, map.Type.ToString().ToLowerInvariant(), map.KeySize, map.ValueSize, map.MaxEntries, null))],
     };
