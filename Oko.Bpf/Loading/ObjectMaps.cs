@@ -63,7 +63,7 @@ internal sealed class ObjectMaps
         maps.AddDataSections(reader, btf);
         foreach (var spec in maps._specs)
         {
-            if (BpfMap.FindFault(spec) is { } fault)
+            if ((UnsupportedMaps.Find(spec) ?? BpfMap.FindFault(spec)) is { } fault)
             {
                 throw new ElfFormatException(fault);
             }

@@ -110,6 +110,8 @@ public sealed class ObjectLoaderTests
     [TestCase("legacymaps-24-inner", "*seen*24 bytes*BTF maps*")]
     [TestCase("legacymaps-28-inner", "*seen*holds other maps*")]
     [TestCase("legacymaps-36-inner", "*seen*holds other maps*")]
+    [TestCase("legacymaps-perf", "*seen*BPF_MAP_TYPE_PERF_EVENT_ARRAY*RINGBUF*")]
+    [TestCase("innermaps", "*outer*maps or programs*one map per purpose*")]
     [TestCase("legacymaps-mixed", "*seen*Oko's programs and Linux' read differently*BTF maps*")]
     public void LegacyMaps_OfUnclearMeaning_AreRefusedByName(string name, string message) => Refusal(name).Should().Match(message);
 
