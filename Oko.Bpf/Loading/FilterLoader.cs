@@ -23,7 +23,7 @@ public static class FilterLoader
             SourceLines = program.SourceLines,
         };
         var verified = spec.OkoHelpers ? OriginalOko.Verify(input) : ProgramVerifier.Verify(input);
-        return verified with { Sha256 = ImmutableArray.Create(SHA256.HashData(elf)) };
+        return verified with { Sha256 = ImmutableArray.Create(SHA256.HashData(elf)), InitialValues = spec.InitialValues };
     }
 
     private static ProgramSpec Single(ObjectSpec spec) => spec.Programs.Length == 1 ? spec.Programs[0]
