@@ -42,6 +42,19 @@ internal sealed class BtfBuilder
         return Type(Text("s"), BtfKind.Struct, members.Length, size, [.. members.SelectMany(member => (uint[])[name, member.Type, member.Offset * 8])]);
     }
 
+    /// <summary>Sets the kind flag of a struct in a finished section: its offsets hold the sizes of bit fields.</summary>
+    public static void SetFlag(byte[] section, uint type)
+    {
+        var at = 24;
+        for (uint id = 1; id < type; id++)
+        {
+            var (kind, count) = ((BtfKind)(section[at + 7] & 0x1f), section[at + 4]);
+            at += 12 + kind switch { BtfKind.Int => 4, BtfKind.Array => 12, BtfKind.Struct => 12 * count, _ => 0 };
+        }
+
+        section[at + 7] |= 0x80;
+    }
+
     /// <summary>The section.</summary>
     public byte[] Bytes()
     {

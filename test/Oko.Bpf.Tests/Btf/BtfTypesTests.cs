@@ -20,6 +20,37 @@ public sealed class BtfTypesTests
     }
 
     [Test]
+    public void Text_OfCharArrays_IsWrittenAndReadInQuotes()
+    {
+        var builder = new BtfBuilder();
+        var character = builder.Type(builder.Text("char"), BtfKind.Int, 0, 1, 0x01000008);
+        var array = builder.Type(0, BtfKind.Array, 0, 0, character, character, 8);
+        var outer = builder.Struct(9, (array, 0), (character, 8));
+        var type = new BtfTypeReference(new BtfTypes(builder.Bytes()), outer);
+        BtfValueFormatter.Format("eth0\0\0\0\0\x7f"u8, type).Should().Be("{m=\"eth0\",m=127}");
+        BtfValueFormatter.Format("\0eth0\0\0\0\0"u8, type).Should().Be("{m=[0,101,116,104,48,0,0,0],m=0}");
+        BtfValueFormatter.Parse("{\"a,{b\",-1}", 9, type).Should().Equal((byte)'a', (byte)',', (byte)'{', (byte)'b', 0, 0, 0, 0, 0xff);
+        FluentActions.Invoking(() => BtfValueFormatter.Parse("{\"a long text\",1}", 9, type)).Should().Throw<FormatException>().WithMessage("*11 bytes; the array has 8");
+    }
+
+    [Test]
+    public void BitFieldsAndBooleans_AreWrittenAndReadAsNumbersAndWords()
+    {
+        var builder = new BtfBuilder();
+        var number = builder.Integer(1);
+        var boolean = builder.Type(builder.Text("_Bool"), BtfKind.Int, 0, 1, 0x04000008);
+        // struct { u8 ihl : 4, version : 4; bool seen; }: the flag of the struct says that offsets hold sizes of bit fields.
+        var header = builder.Type(builder.Text("h"), BtfKind.Struct, 3, 2,
+            builder.Text("ihl"), number, 0x04000000, builder.Text("version"), number, 0x04000004, builder.Text("seen"), boolean, 8);
+        var section = builder.Bytes();
+        BtfBuilder.SetFlag(section, header);
+        var type = new BtfTypeReference(new BtfTypes(section), header);
+        BtfValueFormatter.Format([0x45, 1], type).Should().Be("{ihl=5,version=4,seen=true}");
+        BtfValueFormatter.Parse("{version=6,ihl=15,seen=false}", 2, type).Should().Equal(0x6f, 0);
+        FluentActions.Invoking(() => BtfValueFormatter.Parse("{ihl=16}", 2, type)).Should().Throw<FormatException>().WithMessage("*4 bits of ihl*");
+    }
+
+    [Test]
     public void Format_MembersThatOverlapManyTimes_AreBytesInNoTime()
     {
         var builder = new BtfBuilder();
