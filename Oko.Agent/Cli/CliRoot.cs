@@ -142,12 +142,6 @@ public sealed class CliRoot
         },
     };
 
-    /// <summary>An argument that is an object file.</summary>
-    internal static Argument<string> ObjectArgument() => new("FILE")
-    {
-        Description = "ELF object, as made by clang -target bpf -O2 -g -c.",
-    };
-
     private static OutputFormat ParseFormat(ArgumentResult result)
     {
         switch (result.Tokens[0].Value)

@@ -17,32 +17,33 @@ internal static class FilterCommands
 
     private static Command Check(CliRoot cli)
     {
-        var file = CliRoot.ObjectArgument();
+        var (file, pcap) = (OptionalObject(), PcapOption());
         var entry = EntryOption();
         var verbose = new Option<bool>("--verbose") { Description = "Shows the whole report of the verifier." };
-        var command = CliRoot.Make("check", "Verifies an object without a switch. Exit code: 0 accepted, 1 refused, 2 not readable.", file, entry, verbose);
+        var command = CliRoot.Make("check", "Verifies an object without a switch. Exit code: 0 accepted, 1 refused, 2 not readable.", file, entry, pcap, verbose);
+        RequireOne(command, file, pcap);
         cli.SetLocalAction(command, (parsed, terminal, format) =>
-            Task.FromResult(CheckObject(parsed.GetValue(file)!, parsed.GetValue(entry), parsed.GetValue(verbose), terminal, format)));
+            Task.FromResult(CheckObject(parsed.GetValue(file) ?? $"--pcap '{parsed.GetValue(pcap)}'", ReadObject(parsed, file, pcap), parsed.GetValue(entry), parsed.GetValue(verbose), terminal, format)));
         return command;
     }
 
     private static Command Load(CliRoot cli)
     {
         var id = CliRoot.FilterIdArgument();
-        var file = CliRoot.ObjectArgument();
+        var (file, pcap) = (OptionalObject(), PcapOption());
         var entry = EntryOption();
-        var name = new Option<string>("--name") { Description = "Name shown in lists; without it the program's.", HelpName = "NAME" };
+        var name = new Option<string>("--name") { Description = "Name shown in lists; without it the program's, or the expression.", HelpName = "NAME" };
         var replace = new Option<bool>("--replace") { Description = "Takes the place of a filter with this id, for all flow entries at once." };
         var keepMaps = new Option<bool>("--keep-maps") { Description = "With --replace: maps with equal name, type and sizes keep their content." };
-        var command = CliRoot.Make("load", "Verifies, compiles and installs a filter.", id, file, entry, name, replace, keepMaps);
+        var command = CliRoot.Make("load", "Verifies, compiles and installs a filter.", id, file, entry, pcap, name, replace, keepMaps);
+        RequireOne(command, file, pcap);
         cli.SetClientAction(command, async (parsed, client, terminal, format) =>
         {
-            var path = parsed.GetValue(file)!;
             var reply = await client.Api.LoadFilterAsync(new LoadFilterRequest
             {
                 FilterId = parsed.GetValue(id),
-                Object = UnsafeByteOperations.UnsafeWrap(ObjectFile.Read(path)),
-                Name = parsed.GetValue(name) ?? string.Empty,
+                Object = UnsafeByteOperations.UnsafeWrap(ReadObject(parsed, file, pcap)),
+                Name = parsed.GetValue(name) ?? parsed.GetValue(pcap) ?? string.Empty,
                 Entry = parsed.GetValue(entry) ?? string.Empty,
                 Replace = parsed.GetValue(replace),
                 KeepMaps = parsed.GetValue(keepMaps),
@@ -101,6 +102,29 @@ internal static class FilterCommands
         return command;
     }
 
+    private static Argument<string?> OptionalObject() => new("FILE")
+    {
+        Description = "ELF object, as made by clang -target bpf -O2 -g -c.",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private static Option<string?> PcapOption() => new("--pcap")
+    {
+        Description = "A filter expression of tcpdump, instead of FILE: 'tcp[tcpflags] & tcp-syn != 0'.",
+        HelpName = "EXPRESSION",
+    };
+
+    private static void RequireOne(Command command, Argument<string?> file, Option<string?> pcap) => command.Validators.Add(result =>
+    {
+        if ((result.GetValue(file) is null) == (result.GetResult(pcap) is null))
+        {
+            result.AddError("Name either an object FILE or an expression (--pcap 'EXPRESSION').");
+        }
+    });
+
+    private static byte[] ReadObject(ParseResult parsed, Argument<string?> file, Option<string?> pcap) =>
+        parsed.GetValue(file) is { } path ? ObjectFile.Read(path) : PcapExpression.ToObject(parsed.GetValue(pcap) ?? string.Empty);
+
     private static Option<string> EntryOption() => new("--entry")
     {
         Description = "Name of the program (function), when the object has several.",
@@ -115,9 +139,8 @@ internal static class FilterCommands
         filter.SampledNanoseconds,
         [.. filter.Maps.Select(map => new MapJson(map.Index, map.Name, map.Type, map.KeySize, map.ValueSize, map.MaxEntries, map.Entries))]);
 
-    private static int CheckObject(string path, string? entry, bool verbose, Terminal terminal, OutputFormat format)
+    private static int CheckObject(string path, byte[] content, string? entry, bool verbose, Terminal terminal, OutputFormat format)
     {
-        var content = ObjectFile.Read(path);
         CheckJson outcome;
         try
         {
@@ -148,6 +171,11 @@ internal static class FilterCommands
         {
             terminal.Output.WriteLine(
                 $"{path}: accepted: {outcome.Name} ({outcome.Convention}), {outcome.Instructions} instructions, at most {outcome.WorstCaseInstructions} run per packet");
+            if (outcome.Text is { Length: > 0 })
+            {
+                terminal.Output.WriteLine($"  {outcome.Text}");
+            }
+
             foreach (var map in outcome.Maps!)
             {
                 terminal.Output.WriteLine($"  map {map.Index}: {map.Name}, {map.Type}, key {map.KeySize} bytes, value {map.ValueSize} bytes, up to {map.MaxEntries} entries");
@@ -170,6 +198,7 @@ internal static class FilterCommands
         Instructions = program.Instructions.Length,
         WorstCaseInstructions = program.WorstCaseInstructions,
         StackBytes = program.StackBytes,
+        Text = program.Remark,
         Maps = [.. program.Maps.Select((map, index) => new MapJson(
             (uint)index, map.Name, map.Type.ToString().ToLowerInvariant(), map.KeySize, map.ValueSize, map.MaxEntries, null))],
     };

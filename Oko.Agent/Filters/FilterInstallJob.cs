@@ -26,13 +26,13 @@ internal sealed class FilterInstallJob(uint filterId, byte[] elf, string? name, 
     /// <summary>Name for people: the upload's, else the program's.</summary>
     public string DisplayName(VerifiedProgram program) => string.IsNullOrEmpty(Name) ? program.Name : Name;
 
-    /// <summary>The answer, with one sentence per map of a replaced filter.</summary>
+    /// <summary>The answer, with what the loader remarked and one sentence per map of a replaced filter.</summary>
     public FilterInstallResult Describe(LoadedFilter program, uint generation, bool isReplacement)
     {
         var kept = program.MapWasKept.Count(isKept => isKept);
-        var text = string.Join('\n', program.Maps.Select((BpfMap map, int index) =>
-            $"map {map.Name}: {(program.MapWasKept[index] ? "content kept" : "starts empty")}"));
+        var maps = program.Maps.Select((map, index) => $"map {map.Name}: {(program.MapWasKept[index] ? "content kept" : "starts empty")}");
+        var text = string.Join('\n', (program.Program.Remark is { } remark ? [remark] : Array.Empty<string>()).Concat(isReplacement ? maps : []));
         return new FilterInstallResult(FilterId, generation, program.Instructions, program.WorstCaseInstructions, program.CodeBytes,
-            program.Maps.Length, kept, isReplacement ? text : string.Empty);
+            program.Maps.Length, kept, text);
     }
 }

@@ -84,8 +84,9 @@ public readonly record struct BtfMember(string Name, uint Type, uint BitOffset, 
 /// <param name="IsSigned">Of integers and enums.</param>
 /// <param name="Members">Members.</param>
 /// <param name="FirstValue">Of an enum: its first constant, sign-extended, 0 if it has none.</param>
+/// <param name="IsBool">Of integers: only 0 and 1.</param>
 public sealed record BtfType(
-    BtfKind Kind, string Name, uint Size, uint Target, uint Elements, bool IsSigned, IReadOnlyList<BtfMember> Members, long FirstValue = 0);
+    BtfKind Kind, string Name, uint Size, uint Target, uint Elements, bool IsSigned, IReadOnlyList<BtfMember> Members, long FirstValue = 0, bool IsBool = false);
 
 /// <summary>The type information of an object (<c>.BTF</c>), checked as it is read. Immutable once the object is
 /// loaded.</summary>
@@ -226,14 +227,14 @@ public sealed class BtfTypes
         var hasBitFields = info >> 31 != 0;
         at += 12;
         uint target = 0, elements = 0, size = 0;
-        var isSigned = false;
+        bool isSigned = false, isBool = false;
         var firstValue = 0L;
         List<BtfMember> members = [];
         switch (kind)
         {
             case BtfKind.Int:
                 size = sizeOrType;
-                isSigned = ((U32(data, at) >> 24) & 1) != 0;
+                (isSigned, isBool) = (((U32(data, at) >> 24) & 1) != 0, ((U32(data, at) >> 24) & 4) != 0);
                 at += 4;
                 break;
             case BtfKind.Array:
@@ -284,7 +285,7 @@ public sealed class BtfTypes
                 throw new ElfFormatException($"the .BTF section has a type of kind {(int)kind}, which is unknown");
         }
 
-        _types.Add(new BtfType(kind, name, size, target, elements, isSigned, members, firstValue));
+        _types.Add(new BtfType(kind, name, size, target, elements, isSigned, members, firstValue, isBool));
         return at;
     }
 }

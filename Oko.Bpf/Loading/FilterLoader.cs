@@ -17,12 +17,13 @@ public static class FilterLoader
     {
         var spec = ObjectLoader.Load(elf, entry);
         var program = Single(spec);
-        var verified = ProgramVerifier.Verify(new VerifierInput
+        var input = new VerifierInput
         {
             Name = program.Name, Convention = program.Convention, Instructions = program.Instructions, Maps = spec.Maps, OkoHelpers = spec.OkoHelpers,
             SourceLines = program.SourceLines,
-        });
-        return verified with { Sha256 = ImmutableArray.Create(SHA256.HashData(elf)) };
+        };
+        var verified = spec.OkoHelpers ? OriginalOko.Verify(input) : ProgramVerifier.Verify(input);
+        return verified with { Sha256 = ImmutableArray.Create(SHA256.HashData(elf)), InitialValues = spec.InitialValues };
     }
 
     private static ProgramSpec Single(ObjectSpec spec) => spec.Programs.Length == 1 ? spec.Programs[0]

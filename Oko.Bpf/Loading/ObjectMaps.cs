@@ -63,7 +63,7 @@ internal sealed class ObjectMaps
         maps.AddDataSections(reader, btf);
         foreach (var spec in maps._specs)
         {
-            if (BpfMap.FindFault(spec) is { } fault)
+            if ((UnsupportedMaps.Find(spec) ?? BpfMap.FindFault(spec)) is { } fault)
             {
                 throw new ElfFormatException(fault);
             }
@@ -116,10 +116,9 @@ internal sealed class ObjectMaps
 
             var index = Add(DataSections.ToSpec(reader, section, btf));
             _dataSections.Add(section.Index, index);
-            if (section.Data.Length > 0)
-            {
-                InitialValues = InitialValues.Add(index, section.Data.ToArray());
-            }
+            // .bss has no bytes in the object, and begins as 0 like any other map; but only maps with first contents start anew when a
+            // filter is replaced, and it must not keep the variables of another program.
+            InitialValues = InitialValues.Add(index, section.Data.Length > 0 ? section.Data.ToArray() : new byte[section.Size]);
         }
     }
 

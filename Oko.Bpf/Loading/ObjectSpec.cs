@@ -18,7 +18,6 @@ public sealed record ProgramSpec(
 /// <param name="OkoHelpers">The maps are defined in Oko's 20-byte form, so helper numbers are Oko's.</param>
 public sealed record ObjectSpec(ImmutableArray<MapSpec> Maps, ImmutableArray<ProgramSpec> Programs, bool OkoHelpers)
 {
-    /// <summary>First contents of maps that stand for data sections: map index to the bytes of element 0. Maps that begin as 0
-    /// (<c>.bss</c>) are left out.</summary>
+    /// <summary>First contents of maps that stand for data sections: map index to the bytes of element 0.</summary>
     public ImmutableDictionary<int, byte[]> InitialValues { get; init; } = ImmutableDictionary<int, byte[]>.Empty;
 }

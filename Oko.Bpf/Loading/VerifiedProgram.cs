@@ -49,6 +49,9 @@ public sealed record VerifiedProgram
     /// bytes of element 0. Empty when there are none.</summary>
     public ImmutableDictionary<int, byte[]> InitialValues { get; init; } = ImmutableDictionary<int, byte[]>.Empty;
 
+    /// <summary>What people should know about the way the program runs, or null: one sentence without full stop.</summary>
+    public string? Remark { get; init; }
+
     /// <summary>SHA-256 of the object the program came from; 32 bytes, or empty when it came from no object.</summary>
     public ImmutableArray<byte> Sha256 { get; init; } = [];
 }

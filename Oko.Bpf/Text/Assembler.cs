@@ -9,8 +9,8 @@ namespace Oko.Bpf.Text;
 /// One instruction or <c>label:</c> per line, <c>#</c> starts a comment. Without suffix arithmetic and jumps are 64-bit,
 /// with <c>32</c> they are 32-bit. A jump goes to a label or to <c>+N</c>, counted in slots from the next one;
 /// the last <c>exit</c> is a label by itself. Beyond the suite's
-/// dialect there are <c>ldabsb/h/w OFFSET</c>, <c>ldindb/h/w %rS, OFFSET</c>, <c>ldmap %rD, INDEX</c> and
-/// <c>ldmapvalue %rD, INDEX, OFFSET</c>.
+/// dialect there are <c>ldabsb/h/w OFFSET</c>, <c>ldindb/h/w %rS, OFFSET</c>, <c>ldmap %rD, INDEX</c>,
+/// <c>ldmapvalue %rD, INDEX, OFFSET</c> and <c>ldfunc %rD, LABEL</c> (a callback).
 /// </remarks>
 public static class Assembler
 {
@@ -91,7 +91,7 @@ public static class Assembler
             {
                 lines.Add((number, text, slot));
                 lastExit = text == ExitLabel ? slot : lastExit;
-                slot += text.StartsWith("lddw", StringComparison.Ordinal) || text.StartsWith("ldmap", StringComparison.Ordinal) ? 2 : 1;
+                slot += text.Split((char[]?)null, 2)[0].ToLowerInvariant() is "lddw" or "ldmap" or "ldmapvalue" or "ldfunc" ? 2 : 1;
             }
         }
 
@@ -144,9 +144,9 @@ public static class Assembler
         {
             program.Add(SignExtendingMove(mnemonic[5..], operands));
         }
-        else if (mnemonic is "lddw" or "ldmap" or "ldmapvalue")
+        else if (mnemonic is "lddw" or "ldmap" or "ldmapvalue" or "ldfunc")
         {
-            AddWide(mnemonic, operands, program);
+            AddWide(mnemonic, operands, slot, labels, program);
         }
         else if (mnemonic.StartsWith("ld", StringComparison.Ordinal) || mnemonic.StartsWith("st", StringComparison.Ordinal))
         {
@@ -201,7 +201,7 @@ public static class Assembler
             Opcode.Of(instructionClass, AluOperation.Mov, true), ParseRegister(operands[0]), ParseRegister(operands[1]), from, 0);
     }
 
-    private static void AddWide(string mnemonic, string[] operands, List<Instruction> program)
+    private static void AddWide(string mnemonic, string[] operands, int slot, Dictionary<string, int> labels, List<Instruction> program)
     {
         Expect(operands, mnemonic == "ldmapvalue" ? 3 : 2);
         byte dst = ParseRegister(operands[0]);
@@ -214,6 +214,9 @@ public static class Assembler
                 break;
             case "ldmap":
                 low = ParseImmediate(operands[1]);
+                break;
+            case "ldfunc":
+                (kind, low) = (WideImmediateKind.Function, checked((int)Displacement(operands[1], slot, labels)));
                 break;
             default:
                 (kind, low, high) = (WideImmediateKind.MapValue, ParseImmediate(operands[1]), ParseImmediate(operands[2]));

@@ -37,6 +37,7 @@ public static class Disassembler
             WideImmediateKind.Number => $"r{instruction.Dst} = 0x{((ulong)high << 32) | (uint)instruction.Immediate:x} ll",
             WideImmediateKind.Map => $"r{instruction.Dst} = map[{instruction.Immediate}] ll",
             WideImmediateKind.MapValue => $"r{instruction.Dst} = map[{instruction.Immediate}].value + {high} ll",
+            WideImmediateKind.Function => $"r{instruction.Dst} = function pc{instruction.Immediate:+0;-0;+0} ll",
             _ => Unknown(instruction),
         };
     }
@@ -133,7 +134,7 @@ public static class Disassembler
 
     private static string FormatLegacyLoad(Instruction instruction) => instruction.Mode switch
     {
-        _ when instruction.IsWide => $"r{instruction.Dst} = 0x{(uint)instruction.Immediate:x} ll",
+        _ when instruction.IsWide => Format([instruction, default], 0),
         MemoryMode.PacketAbsolute => $"r0 = *({Unsigned(instruction)} *)skb[{instruction.Immediate}]",
         MemoryMode.PacketIndirect => $"r0 = *({Unsigned(instruction)} *)skb[r{instruction.Src}{Signed(instruction.Immediate)}]",
         _ => Unknown(instruction),

@@ -73,6 +73,25 @@ public sealed class FilterLoaderTests
     }
 
     [Test]
+    public unsafe void OkoObject_LengthTestedTheWrongWay_RunsAsOnTheOriginalSwitch()
+    {
+        var program = FilterLoader.Load(Object("okoshort"));
+        program.Remark.Should().Contain("length argument is 8").And.Contain("shorter than 34 bytes do not match");
+        using var filter = LoadedFilter.Create(program);
+        using var packet = new TestPacket(UdpFrame);
+        Ask(filter, packet.Context).Should().BeTrue();
+        filter.Maps[0].Update([10, 0, 0, 2], new byte[4], 0).Should().Be(0);
+        Ask(filter, packet.Context).Should().BeFalse();
+        using var shortest = new TestPacket(UdpFrame[..34]);
+        Ask(filter, shortest.Context).Should().BeFalse();
+        using var tooShort = new TestPacket(UdpFrame[..33]);
+        filter.Maps[0].Delete([10, 0, 0, 2]).Should().Be(0);
+        Ask(filter, shortest.Context).Should().BeTrue();
+        Ask(filter, tooShort.Context).Should().BeFalse();
+        FilterLoader.Load(Object("okomaps")).Remark.Should().BeNull();
+    }
+
+    [Test]
     public void Mixed_EachProgramOfEachCpu_IsAcceptedAndCompiles(
         [Values("mixed-v1", "mixed-v2", "mixed-v3", "mixed-clang19-v2", "mixed-clang19-v3")] string name,
         [Values("connections", "ipv6_ssh", "http_get", "checksum", "buckets", "trailer", "port_one")] string entry)

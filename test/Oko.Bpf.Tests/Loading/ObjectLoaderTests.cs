@@ -18,9 +18,10 @@ public sealed class ObjectLoaderTests
         spec.Maps.Skip(1).Should().OnlyContain(map => map.Type == MapType.Array && map.MaxEntries == 1 && map.KeySize == 4);
         spec.Maps.Skip(1).Select(map => map.ValueSize).Should().Equal(20u, 6u, 12u);
         spec.Maps.Skip(1).Select(map => map.Flags).Should().Equal(MapCreateFlags.ReadOnlyForPrograms, 0u, 0u);
-        spec.InitialValues.Keys.Should().BeEquivalentTo([1, 2], "zeroes need no bytes");
+        spec.InitialValues.Keys.Should().BeEquivalentTo([1, 2, 3]);
         spec.InitialValues[1].Should().Equal(34, 0, 0, 0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8);
         spec.InitialValues[2].Should().Equal(3, 0, 0, 0, 0x34, 0x12);
+        spec.InitialValues[3].Should().Equal(new byte[12]);
     }
 
     [TestCaseSource(nameof(Globals))]
@@ -109,6 +110,8 @@ public sealed class ObjectLoaderTests
     [TestCase("legacymaps-24-inner", "*seen*24 bytes*BTF maps*")]
     [TestCase("legacymaps-28-inner", "*seen*holds other maps*")]
     [TestCase("legacymaps-36-inner", "*seen*holds other maps*")]
+    [TestCase("legacymaps-perf", "*seen*BPF_MAP_TYPE_PERF_EVENT_ARRAY*RINGBUF*")]
+    [TestCase("innermaps", "*outer*maps or programs*one map per purpose*")]
     [TestCase("legacymaps-mixed", "*seen*Oko's programs and Linux' read differently*BTF maps*")]
     public void LegacyMaps_OfUnclearMeaning_AreRefusedByName(string name, string message) => Refusal(name).Should().Match(message);
 

@@ -51,9 +51,19 @@ public sealed class AssemblerTests
     [TestCase("lddw %r0, 0x1122334455667788", "r0 = 0x1122334455667788 ll")]
     [TestCase("ldmap %r1, 2", "r1 = map[2] ll")]
     [TestCase("ldmapvalue %r1, 2, 8", "r1 = map[2].value + 8 ll")]
+    [TestCase("ldfunc %r2, +3", "r2 = function pc+3 ll")]
     [TestCase("exit", "exit")]
     public void Disassemble_AssembledInstruction_ReadsAsTheKernelWritesIt(string source, string expected) =>
         Disassembler.Format(Assembler.Assemble(source), 0).Should().Be(expected);
+
+    [Test]
+    public void Callback_ByLabel_IsCountedFromTheSlotBehindTheFirst()
+    {
+        Instruction[] program = Assembler.Assemble("ldfunc %r2, each\nlddw %r0, 1\nexit\neach:\nmov %r0, 0\nexit");
+
+        program[0].Should().Be(new Instruction(Opcode.LoadWideImmediate, 2, WideImmediateKind.Function, 0, 4));
+        program[0].CallTarget(0).Should().Be(5);
+    }
 
     [Test]
     public void Encode_DecodedProgram_IsUnchanged([ValueSource(typeof(ConformanceCase), nameof(ConformanceCase.Names))] string name)

@@ -1,14 +1,18 @@
-// Maps before BTF. FORM: 20 = libbpf's first form, 28 = the kernel samples', 36 = iproute2's, 24 = none; INNER = names another map.
+// Maps before BTF. TYPE: of the map. FORM: 20 = libbpf's first form, 28 = the kernel samples', 36 = iproute2's, 24 = none; INNER = names another map.
 typedef unsigned int u32;
 #define SEC(name) __attribute__((section(name), used))
 static void *(*map_lookup)(void *map, const void *key) = (void *)1;
+
+#ifndef TYPE
+#define TYPE 1
+#endif
 
 struct definition {
     u32 type, key_size, value_size, max_entries, flags, rest[(FORM - 20) / 4];
 };
 
 #if FORM == 20
-struct definition SEC("maps") seen = { 1, 4, 8, 64, 1 };
+struct definition SEC("maps") seen = { TYPE, 4, 8, 64, 1 };
 #elif FORM == 28
 struct definition SEC("maps") seen = { 1, 4, 8, 64, 1, { INNER, 1 } };
 #elif FORM == 36
