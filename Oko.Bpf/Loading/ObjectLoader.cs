@@ -11,6 +11,8 @@ namespace Oko.Bpf.Loading;
 //   .text                                Oko, but only when no other section holds a program: compilers put the functions that
 //                                        programs call there, too
 //
+// A '?' in front (libbpf: load only when asked to) changes nothing.
+//
 // A program is a global function of such a section (weak ones included); static functions are there to be called. Functions of
 // other sections are programs for other hooks, and left alone.
 
@@ -73,12 +75,12 @@ public static class ObjectLoader
             .Select(found => (found.Symbol, found.Section, ConventionOf(found.Section.Name)!.Value))];
     }
 
-    private static EntryConvention? ConventionOf(string section) => section switch
+    private static EntryConvention? ConventionOf(string section) => section.TrimStart('?') switch
     {
         ".text" => EntryConvention.Oko,
-        _ when section.StartsWith("xdp", StringComparison.Ordinal) => EntryConvention.Xdp,
-        _ when section.StartsWith("socket", StringComparison.Ordinal) => EntryConvention.Socket,
-        _ when section.StartsWith("oko/filter", StringComparison.Ordinal) => EntryConvention.Oko,
+        var name when name.StartsWith("xdp", StringComparison.Ordinal) => EntryConvention.Xdp,
+        var name when name.StartsWith("socket", StringComparison.Ordinal) => EntryConvention.Socket,
+        var name when name.StartsWith("oko/filter", StringComparison.Ordinal) => EntryConvention.Oko,
         _ => null,
     };
 }
