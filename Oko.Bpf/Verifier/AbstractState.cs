@@ -3,21 +3,32 @@ using System.Text;
 namespace Oko.Bpf.Verifier;
 
 /// <summary>
-/// All that is known in front of one instruction: registers, stack, and how much of the packet exists. States of several paths are
-/// joined where the paths meet; the join knows what holds on all of them.
+/// All that is known in front of one instruction: registers and stack of the running function, those of its callers, how much of the
+/// packet exists, which ring buffer records are reserved, and how many instructions ran at most. States of several paths are joined where
+/// the paths meet; the join knows what holds on all of them.
 /// </summary>
 internal sealed class AbstractState
 {
     internal const int Registers = 11;
-    internal const int StackBytes = 512;
+    internal const int StackBytes = StackFrameState.Bytes;
+    internal const int MaxFrames = Isa.Register.MaxCallDepth;
 
-    // Twice as many as registers and spills can use, so that tidying pays.
-    private const int MostIds = 2 * (Registers + (StackBytes / 8));
+    // More names than this are worth tidying: what no address has any more is never asked for again.
+    private const int ManyNames = 24;
 
     private readonly RegisterState[] _registers = new RegisterState[Registers];
-    private readonly Dictionary<int, RegisterState> _spills = [];
-    private readonly Dictionary<int, long> _proven = [];
-    private readonly ulong[] _written = new ulong[StackBytes / 64];
+    private readonly List<(StackFrameState Frame, RegisterState[]? Saved)> _frames = [];
+    private readonly List<(int Id, long Bytes)> _proven = [];
+    private readonly SortedList<int, int> _records = [];
+
+    /// <summary>Most instructions executed on any path to here.</summary>
+    internal long Count { get; set; }
+
+    /// <summary>The ring buffer records that are reserved: their names, and the slots that reserved them.</summary>
+    internal IReadOnlyDictionary<int, int> Records => _records;
+
+    /// <summary>Number of the running function's frame; the entry's is 0.</summary>
+    internal int Depth => _frames.Count - 1;
 
     /// <summary>What is known of a register.</summary>
     internal RegisterState this[int register]
@@ -26,140 +37,192 @@ internal sealed class AbstractState
         set => _registers[register] = value;
     }
 
+    /// <summary>A frame to look at.</summary>
+    internal StackFrameState Frame(int number) => _frames[number].Frame;
+
+    /// <summary>A frame to write to.</summary>
+    internal StackFrameState WritableFrame(int number)
+    {
+        var (frame, saved) = _frames[number];
+        if (frame.IsShared)
+        {
+            frame = frame.Copy();
+            _frames[number] = (frame, saved);
+        }
+
+        return frame;
+    }
+
+    /// <summary>A function begins: r0 and r6 to r9 hold nothing, r1 to r5 what the caller put there.</summary>
+    internal void Enter(int function)
+    {
+        var saved = _frames.Count == 0 ? null : (RegisterState[])_registers.Clone();
+        _frames.Add((new StackFrameState { Function = function }, saved));
+        _registers[0] = RegisterState.Uninitialised;
+        for (var register = 6; register <= 9; register++)
+        {
+            _registers[register] = RegisterState.Uninitialised;
+        }
+
+        _registers[10] = new RegisterState(RegisterKind.Stack, default, Map: Depth);
+    }
+
+    /// <summary>The function returns: the caller's r6 to r10 are back, r1 to r5 hold nothing, r0 the result.</summary>
+    internal void Leave()
+    {
+        var saved = _frames[^1].Saved!;
+        _frames.RemoveAt(_frames.Count - 1);
+        for (var register = 1; register < Registers; register++)
+        {
+            _registers[register] = register <= 5 ? RegisterState.Uninitialised : saved[register];
+        }
+    }
+
     /// <summary>Bytes that exist behind (packet start + the variable part of that id), -1 if nothing is known.</summary>
-    internal long Proven(int id) => _proven.GetValueOrDefault(id, id == 0 ? 0 : -1);
+    internal long Proven(int id)
+    {
+        foreach (var (known, bytes) in _proven)
+        {
+            if (known == id)
+            {
+                return bytes;
+            }
+        }
+
+        return id == 0 ? 0 : -1;
+    }
 
     internal void Prove(int id, long bytes)
     {
-        if (bytes > Proven(id))
+        if (bytes <= Proven(id))
         {
-            _proven[id] = bytes;
+            return;
+        }
+
+        var at = _proven.FindIndex(known => known.Id == id);
+        if (at >= 0)
+        {
+            _proven[at] = (id, bytes);
+        }
+        else
+        {
+            _proven.Add((id, bytes));
         }
     }
+
+    internal void Reserve(int record, int slot) => _records.Add(record, slot);
+
+    internal void Release(int record) => _records.Remove(record);
 
     internal AbstractState Copy()
     {
-        var copy = new AbstractState();
+        var copy = new AbstractState { Count = Count };
         _registers.CopyTo(copy._registers, 0);
-        _written.CopyTo(copy._written, 0);
-        foreach (var (offset, spilled) in _spills)
+        foreach (var (frame, saved) in _frames)
         {
-            copy._spills[offset] = spilled;
+            frame.IsShared = true;
+            copy._frames.Add((frame, (RegisterState[]?)saved?.Clone()));
         }
 
-        foreach (var (id, bytes) in _proven)
+        ForgetUnused();
+        copy._proven.AddRange(_proven);
+        foreach (var (record, slot) in _records)
         {
-            copy._proven[id] = bytes;
+            copy._records.Add(record, slot);
         }
 
-        copy.ForgetUnused();
         return copy;
     }
 
-    /// <summary>Changes every register and spill that satisfies the condition.</summary>
+    /// <summary>Changes every register and spilled register, the callers' too, that satisfies the condition.</summary>
     internal void Replace(Func<RegisterState, bool> which, Func<RegisterState, RegisterState> change)
     {
-        for (var register = 0; register < Registers; register++)
+        Replace(_registers, which, change);
+        for (var number = 0; number < _frames.Count; number++)
         {
-            if (which(_registers[register]))
+            if (_frames[number].Saved is { } saved)
             {
-                _registers[register] = change(_registers[register]);
+                Replace(saved, which, change);
             }
-        }
 
-        foreach (var (offset, spilled) in _spills.ToArray())
-        {
-            if (which(spilled))
+            if (_frames[number].Frame.Any(which))
             {
-                _spills[offset] = change(spilled);
+                WritableFrame(number).Replace(which, change);
             }
-        }
-    }
-
-    /// <summary>Whether each of the bytes was written; offsets count from the lowest byte of the stack.</summary>
-    internal bool IsWritten(int offset, int size)
-    {
-        for (var at = offset; at < offset + size; at++)
-        {
-            if ((_written[at / 64] & (1UL << (at % 64))) == 0)
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    /// <summary>The register that was spilled to exactly these eight bytes, or null.</summary>
-    internal RegisterState? SpillAt(int offset) => _spills.TryGetValue(offset, out var spilled) ? spilled : null;
-
-    /// <summary>Whether a spilled pointer lies in any of the bytes.</summary>
-    internal bool HoldsPointer(int offset, int size) =>
-        _spills.Any(spill => spill.Value.IsPointer && spill.Key < offset + size && offset < spill.Key + 8);
-
-    /// <summary>Writes a register to the stack.</summary>
-    internal void Store(int offset, int size, RegisterState value)
-    {
-        foreach (var (at, spilled) in _spills.ToArray())
-        {
-            if (at < offset + size && offset < at + 8)
-            {
-                _spills.Remove(at);
-                if (spilled.IsPointer)
-                {
-                    // What is left of a pointer must not be read as a number.
-                    Mark(at, 8, written: false);
-                }
-            }
-        }
-
-        Mark(offset, size, written: true);
-        if (size == 8 && offset % 8 == 0)
-        {
-            _spills[offset] = value;
         }
     }
 
     /// <summary>What holds on both paths. Ids that differ get a fresh one per pair, so copies stay known as copies.</summary>
     internal static AbstractState Join(AbstractState a, AbstractState b, Func<int> freshId)
     {
-        var joined = new AbstractState();
-        var pairs = new Dictionary<(RegisterKind, long, int, long, int), int>();
-        foreach (var id in a._proven.Keys.Intersect(b._proven.Keys))
+        var joined = new AbstractState { Count = Math.Max(a.Count, b.Count) };
+        var joining = new StateJoin(joined, a, b, freshId);
+        foreach (var (id, bytes) in a._proven)
         {
-            joined._proven[id] = Math.Min(a._proven[id], b._proven[id]);
+            if (b.Proven(id) is >= 0 and var other)
+            {
+                joined.Prove(id, Math.Min(bytes, other));
+            }
         }
 
-        RegisterState One(RegisterState x, RegisterState y) => JoinOne(joined, a, b, x, y, pairs, freshId);
         for (var register = 0; register < Registers; register++)
         {
-            joined._registers[register] = One(a._registers[register], b._registers[register]);
+            joined._registers[register] = joining.One(a._registers[register], b._registers[register]);
         }
 
-        for (var word = 0; word < joined._written.Length; word++)
+        for (var number = 0; number < a._frames.Count; number++)
         {
-            joined._written[word] = a._written[word] & b._written[word];
-        }
-
-        foreach (var offset in a._spills.Keys.Union(b._spills.Keys))
-        {
-            if (a.SpillAt(offset) is { } x && b.SpillAt(offset) is { } y)
+            RegisterState[]? saved = null;
+            if (a._frames[number].Saved is { } first && b._frames[number].Saved is { } second)
             {
-                var one = One(x, y);
-                if (one.IsReadable)
+                saved = new RegisterState[Registers];
+                for (var register = 0; register < Registers; register++)
                 {
-                    joined._spills[offset] = one;
-                    continue;
+                    saved[register] = joining.One(first[register], second[register]);
                 }
             }
 
-            if (a.SpillAt(offset) is { IsPointer: true } || b.SpillAt(offset) is { IsPointer: true })
-            {
-                joined.Mark(offset, 8, written: false);
-            }
+            joined._frames.Add((StackFrameState.Join(a._frames[number].Frame, b._frames[number].Frame, joining.One), saved));
+        }
+
+        foreach (var (record, slot) in a._records)
+        {
+            joined._records.Add(record, slot);
         }
 
         return joined;
+    }
+
+    /// <summary>Whether both states have the same records reserved.</summary>
+    internal bool HasSameRecords(AbstractState other) => _records.Keys.SequenceEqual(other._records.Keys);
+
+    /// <summary>Whether both say the same, but for the number of instructions.</summary>
+    internal bool SaysTheSame(AbstractState other)
+    {
+        if (!_registers.AsSpan().SequenceEqual(other._registers) || _frames.Count != other._frames.Count || !HasSameRecords(other))
+        {
+            return false;
+        }
+
+        for (var number = 0; number < _frames.Count; number++)
+        {
+            var (mine, saved) = _frames[number];
+            var (theirs, otherSaved) = other._frames[number];
+            if (!mine.Equals(theirs) || !(saved ?? []).AsSpan().SequenceEqual(otherSaved ?? []))
+            {
+                return false;
+            }
+        }
+
+        foreach (var (id, bytes) in _proven)
+        {
+            if (other.Proven(id) != bytes)
+            {
+                return false;
+            }
+        }
+
+        return _proven.Count == other._proven.Count;
     }
 
     public override string ToString()
@@ -176,113 +239,44 @@ internal sealed class AbstractState
         return text.Append($"; {Proven(0)} bytes of the packet are proven").ToString();
     }
 
-    private static RegisterState JoinOne(
-        AbstractState joined, AbstractState a, AbstractState b, RegisterState x, RegisterState y,
-        Dictionary<(RegisterKind, long, int, long, int), int> pairs, Func<int> freshId)
+    private static void Replace(RegisterState[] registers, Func<RegisterState, bool> which, Func<RegisterState, RegisterState> change)
     {
-        if (x == y)
+        for (var register = 0; register < registers.Length; register++)
         {
-            return x;
-        }
-
-        if (x.Kind == RegisterKind.Uninitialised || y.Kind == RegisterKind.Uninitialised)
-        {
-            return RegisterState.Uninitialised;
-        }
-
-        if (x.Kind != y.Kind || x.Map != y.Map)
-        {
-            return RegisterState.Mixed;
-        }
-
-        int Pair()
-        {
-            var key = (x.Kind, x.Offset, x.Id, y.Offset, y.Id);
-            if (!pairs.TryGetValue(key, out var id))
+            if (which(registers[register]))
             {
-                pairs[key] = id = freshId();
+                registers[register] = change(registers[register]);
             }
-
-            return id;
-        }
-
-        switch (x.Kind)
-        {
-            case RegisterKind.Scalar:
-                var one = new RegisterState(RegisterKind.Scalar, Scalar.Join(x.Value, y.Value), IsLength: x.IsLength && y.IsLength);
-                if (x.Id == y.Id && x.Offset == y.Offset)
-                {
-                    return one with { Id = x.Id, Offset = x.Offset };
-                }
-
-                if (x.Id == 0 || y.Id == 0)
-                {
-                    return one;                 // a number without an id has no copies to be told of
-                }
-
-                var named = one with { Id = Pair() };
-                joined.Prove(named.Id, Math.Min(a.KnownBehind(x), b.KnownBehind(y)));
-                return named;
-            case RegisterKind.MapValueOrNull:
-                return x with { Id = Pair() };
-            case RegisterKind.MapValue:
-                var start = Math.Min(x.Offset, y.Offset);
-                return x with { Offset = start, Value = Scalar.Join(Moved(x, start), Moved(y, start)) };
-            case RegisterKind.Packet when x.Id == y.Id && x.Offset == y.Offset:
-                return x with { Value = Scalar.Join(x.Value, y.Value) };
-            case RegisterKind.Packet:
-                // Another offset on each path: from here on one address with a variable part of its own, behind which there is
-                // what exists on both paths.
-                var lowest = Math.Min(x.Offset, y.Offset);
-                var part = Pair();
-                var bytes = Math.Min(a.Known(x), b.Known(y));
-                if (bytes > long.MinValue)
-                {
-                    joined.Prove(part, bytes + lowest);
-                }
-
-                return x with { Offset = lowest, Id = part, Value = Scalar.Join(Moved(x, lowest), Moved(y, lowest)) };
-            default:
-                return RegisterState.Mixed;
         }
     }
 
-    private static Scalar Moved(RegisterState pointer, long start) => Scalar.Add(pointer.Value, Scalar.Constant((ulong)(pointer.Offset - start)));
-
-    /// <summary>Bytes proven behind the packet's start plus a named number, or less than 0.</summary>
-    private long KnownBehind(RegisterState number) => Proven(number.Id) - number.Offset;
-
-    /// <summary>Bytes proven behind the address itself, or long.MinValue.</summary>
-    private long Known(RegisterState pointer)
-    {
-        var own = Proven(pointer.Id) is >= 0 and var bytes ? bytes - pointer.Offset : long.MinValue;
-        var whole = Proven(0) - pointer.Offset - (long)pointer.Value.Max;
-        return Math.Max(own, whole);
-    }
-
-    /// <summary>What is proven for an id that no address has any more is never asked for again; without this a long program
-    /// would carry thousands of ids from instruction to instruction.</summary>
     private void ForgetUnused()
     {
-        if (_proven.Count <= MostIds)
+        if (_proven.Count <= ManyNames)
         {
             return;
         }
 
         var used = new HashSet<int> { 0 };
-        used.UnionWith(_registers.Concat(_spills.Values).Where(value => value.Kind is RegisterKind.Packet or RegisterKind.Scalar).Select(value => value.Id));
-        foreach (var id in _proven.Keys.Where(id => !used.Contains(id)).ToArray())
+        void Use(RegisterState value)
         {
-            _proven.Remove(id);
+            used.Add(value.Id);
+            used.Add(value.Tail);
         }
-    }
 
-    private void Mark(int offset, int size, bool written)
-    {
-        for (var at = offset; at < offset + size; at++)
+        foreach (var value in _registers.Concat(_frames.SelectMany(frame => frame.Saved ?? [])))
         {
-            var bit = 1UL << (at % 64);
-            _written[at / 64] = written ? _written[at / 64] | bit : _written[at / 64] & ~bit;
+            Use(value);
         }
+
+        foreach (var (frame, _) in _frames)
+        {
+            foreach (ref readonly var spill in frame.Spills)
+            {
+                Use(spill.Value);
+            }
+        }
+
+        _proven.RemoveAll(known => !used.Contains(known.Id));
     }
 }

@@ -24,7 +24,7 @@ public sealed partial class ProgramVerifier
         {
             var number = UseNumber(instruction.Dst, "this operation");
             Set(instruction.Dst, RegisterState.Number(operation == AluOperation.Neg
-                ? Cut(Scalar.Sub(Scalar.Constant(0), is64 ? number : number.Low32()), is64)
+                ? (is64 ? Scalar.Sub(Scalar.Constant(0), number) : Scalar.Sub(Scalar.Constant(0), number.Low32()).Low32())
                 : Swap(instruction, number)));
             return;
         }
@@ -46,9 +46,15 @@ public sealed partial class ProgramVerifier
             return;
         }
 
+        if (is64 && Shortened(operation, left, right) is { } tail)
+        {
+            Set(instruction.Dst, tail);
+            return;
+        }
+
         // Compilers write "n | 1" for "n + 1" when the bit is known to be 0.
         var adds = operation == AluOperation.Add
-            || (operation == AluOperation.Or && ((left.Value.Bits | left.Value.Unknown) & (right.Value.Bits | right.Value.Unknown)) == 0);
+            || (operation == AluOperation.Or && (left.Value.MayBeSet & right.Value.MayBeSet) == 0);
         if (adds && (Shifted(left, right.Value, is64) ?? Shifted(right, left.Value, is64)) is { } shifted)
         {
             Set(instruction.Dst, shifted);
@@ -58,13 +64,14 @@ public sealed partial class ProgramVerifier
         // The compiler clears a register by xor or sub with itself.
         if (operation is AluOperation.Xor or AluOperation.Sub && instruction.UsesRegister && instruction.Src == instruction.Dst)
         {
-            Set(instruction.Dst, RegisterState.Number(Scalar.Constant(0)));
+            Set(instruction.Dst, RegisterState.Number(0));
             return;
         }
 
         var a = is64 ? left.Value : left.Value.Low32();
         var b = is64 ? right.Value : right.Value.Low32();
-        Set(instruction.Dst, RegisterState.Number(Cut(Compute(instruction, a, b, is64), is64)));
+        var computed = Compute(instruction, a, b, is64);
+        Set(instruction.Dst, RegisterState.Number(is64 ? computed : computed.Low32()));
     }
 
     private void Move(Instruction instruction, bool is64)
@@ -79,10 +86,8 @@ public sealed partial class ProgramVerifier
         var source = Use(instruction.Src);
         if (instruction.Offset != 0)
         {
-            var bits = instruction.Offset;
-            var number = UseNumber(instruction.Src, "a sign extension");
-            var fits = number.Max < 1UL << (bits - 1);
-            Set(instruction.Dst, RegisterState.Number(fits ? number : is64 ? Scalar.Any : Scalar.OfSize(4)));
+            var extended = UseNumber(instruction.Src, "a sign extension").SignExtend(instruction.Offset);
+            Set(instruction.Dst, RegisterState.Number(is64 ? extended : extended.Low32()));
             return;
         }
 
@@ -102,7 +107,24 @@ public sealed partial class ProgramVerifier
         var limit = is64 ? ulong.MaxValue : uint.MaxValue;
         return number.Id != 0 && distance.IsConstant && distance.Min <= (ulong)LargestOffset && number.Value.Max <= limit - distance.Min
             && number.Offset + (long)distance.Min <= LargestOffset
-            ? number with { Value = Scalar.Add(number.Value, distance), Offset = number.Offset + (long)distance.Min, IsLength = number.IsLength && distance.Min == 0 }
+            ? number with
+            {
+                Value = Scalar.Add(number.Value, distance), Offset = number.Offset + (long)distance.Min, TailOffset = number.TailOffset - (long)distance.Min,
+            }
+            : null;
+    }
+
+    /// <summary>The packet's length, or what lies behind an address, less a constant: what lies behind another address.</summary>
+    private static RegisterState? Shortened(AluOperation operation, RegisterState left, RegisterState right)
+    {
+        if (left.Tail < 0 || !right.Value.IsConstant || operation is not (AluOperation.Add or AluOperation.Sub))
+        {
+            return null;
+        }
+
+        var distance = operation == AluOperation.Sub ? (long)right.Value.Min : unchecked(-(long)right.Value.Min);
+        return distance is > 0 and <= LargestOffset && left.Value.Min >= (ulong)distance
+            ? RegisterState.Number(Scalar.Sub(left.Value, Scalar.Constant((ulong)distance))) with { Tail = left.Tail, TailOffset = left.TailOffset + distance }
             : null;
     }
 
@@ -116,8 +138,6 @@ public sealed partial class ProgramVerifier
 
         return _state[register];
     }
-
-    private static Scalar Cut(Scalar value, bool is64) => is64 ? value : value.Low32();
 
     private static Scalar Swap(Instruction instruction, Scalar number)
     {
@@ -136,7 +156,7 @@ public sealed partial class ProgramVerifier
             return Scalar.Constant(swapped);
         }
 
-        return Scalar.OfSize(bytes);
+        return swaps ? Scalar.OfSize(bytes) : number.Cut(8 * bytes);
     }
 
     private static Scalar Compute(Instruction instruction, Scalar a, Scalar b, bool is64)
@@ -156,22 +176,26 @@ public sealed partial class ProgramVerifier
                 return Scalar.Or(a, b);
             case AluOperation.Xor:
                 return Scalar.Xor(a, b);
-            case AluOperation.Div when instruction.Offset == 0:
+            case AluOperation.Div when instruction.Offset == 0 || AreNotNegative(a, b, width):
                 return Scalar.Div(a, b);
-            case AluOperation.Mod when instruction.Offset == 0:
+            case AluOperation.Mod when instruction.Offset == 0 || AreNotNegative(a, b, width):
                 return Scalar.Mod(a, b);
             case AluOperation.Lsh when b.IsConstant && b.Min < (ulong)width:
                 return Scalar.ShiftLeft(a, (int)b.Min);
+            case AluOperation.Lsh when b.Max < (ulong)width && a.Max >> (63 - (int)b.Max) == 0:
+                return Scalar.Range(a.Min << (int)b.Min, a.Max << (int)b.Max);
             case AluOperation.Rsh when b.IsConstant && b.Min < (ulong)width:
                 return Scalar.ShiftRight(a, (int)b.Min);
             case AluOperation.Rsh:
                 return Scalar.Range(0, a.Max);
-            case AluOperation.Arsh when b.IsConstant && b.Min < (ulong)width && a.Max < 1UL << (width - 1):
-                return Scalar.ShiftRight(a, (int)b.Min);
+            case AluOperation.Arsh when b.IsConstant && b.Min < (ulong)width:
+                return Scalar.ShiftRightSigned(is64 ? a : a.SignExtend(32), (int)b.Min);
             default:
                 return Scalar.Any;
         }
     }
+
+    private static bool AreNotNegative(Scalar a, Scalar b, int width) => Math.Max(a.Max, b.Max) < 1UL << (width - 1);
 
     private RegisterState AddressArithmetic(AluOperation operation, bool is64, RegisterState left, RegisterState right)
     {
@@ -182,14 +206,7 @@ public sealed partial class ProgramVerifier
 
         if (operation == AluOperation.Sub && left.IsPointer && right.IsPointer)
         {
-            var inPacket = left.Kind is RegisterKind.Packet or RegisterKind.PacketEnd && right.Kind is RegisterKind.Packet or RegisterKind.PacketEnd;
-            if (!inPacket)
-            {
-                throw Refuse(VerifierVerdict.Unsafe, $"the difference of {left} and {right} would tell where memory lies", "subtract addresses of the packet only");
-            }
-
-            return left.Kind == RegisterKind.PacketEnd && right is { Kind: RegisterKind.Packet, Offset: 0, Id: 0, Value.Max: 0 }
-                ? Length() : RegisterState.Number(Scalar.Any);
+            return Difference(left, right);
         }
 
         if (operation is not (AluOperation.Add or AluOperation.Sub) || (operation == AluOperation.Sub && right.IsPointer) || (left.IsPointer && right.IsPointer))
@@ -198,12 +215,32 @@ public sealed partial class ProgramVerifier
         }
 
         var (pointer, number) = left.IsPointer ? (left, right) : (right, left);
-        if (pointer.Kind is RegisterKind.Map or RegisterKind.PacketEnd or RegisterKind.MapValueOrNull)
+        if (pointer.Kind is RegisterKind.Map or RegisterKind.PacketEnd or RegisterKind.Function || pointer.MayBeNull)
         {
-            throw Refuse(VerifierVerdict.Unsafe, $"arithmetic on {pointer}", pointer.Kind == RegisterKind.MapValueOrNull ? "compare the lookup's result with 0 first" : "use it as it is");
+            throw Refuse(VerifierVerdict.Unsafe, $"arithmetic on {pointer}", pointer.MayBeNull ? "compare the lookup's result with 0 first" : "use it as it is");
         }
 
         return Move(pointer, number, operation == AluOperation.Sub);
+    }
+
+    /// <summary>One address less another.</summary>
+    private RegisterState Difference(RegisterState left, RegisterState right)
+    {
+        static bool InPacket(RegisterState value) => value.Kind is RegisterKind.Packet or RegisterKind.PacketEnd;
+        if (!InPacket(left) || !InPacket(right))
+        {
+            throw Refuse(VerifierVerdict.Unsafe, $"the difference of {left} and {right} would tell where memory lies", "subtract addresses of the packet only");
+        }
+
+        if (left.Kind == RegisterKind.PacketEnd && right.Kind == RegisterKind.Packet
+            && _state.Proven(right.Id) is >= 0 and var proven && proven >= right.Offset && right.Offset + (long)right.Value.Min >= 0)
+        {
+            // The address is neither in front of the packet nor behind its end: what lies between is what is left of the packet.
+            return new RegisterState(RegisterKind.Scalar, Scalar.Range(0, LongestPacket), Id: FreshId(), Tail: right.Id, TailOffset: right.Offset);
+        }
+
+        return RegisterState.Number(left.Kind == RegisterKind.Packet && right.Kind == RegisterKind.Packet && left.Id == right.Id
+            ? Scalar.Constant((ulong)(left.Offset - right.Offset)) : Scalar.Any);
     }
 
     private RegisterState Move(RegisterState pointer, RegisterState number, bool subtract)
@@ -226,25 +263,27 @@ public sealed partial class ProgramVerifier
             return new RegisterState(RegisterKind.PacketEnd, default);
         }
 
-        if (pointer.Kind is not (RegisterKind.Packet or RegisterKind.MapValue))
+        if (pointer.Kind == RegisterKind.Context)
         {
             throw Refuse(VerifierVerdict.CannotProve, $"a variable offset into {pointer}", "use constant offsets there");
         }
 
-        if (subtract || number.Value.Max > LargestVariablePart || pointer.Value.Max + number.Value.Max > LargestVariablePart)
+        // The variable part is never negative: the least that is added goes to the constant part.
+        var added = subtract ? Scalar.Sub(Scalar.Constant(0), number.Value) : number.Value;
+        var least = Math.Min(added.SignedMin, 0);
+        var part = least == 0 ? added : Scalar.Add(added, Scalar.Constant((ulong)-least));
+        if (least < -LargestOffset || pointer.Offset + least < -LargestOffset || part.Max > LargestVariablePart || pointer.Value.Max + part.Max > LargestVariablePart)
         {
-            throw Refuse(VerifierVerdict.CannotProve,
-                subtract ? "a variable number is subtracted from an address" : $"the offset ({number.Value}) has no small bound",
-                subtract ? "add instead" : $"bound it first: if (n > limit) return 0; at most {LargestVariablePart}");
+            throw Refuse(VerifierVerdict.CannotProve, $"the offset ({number.Value}) has no small bound", $"bound it first: if (n > limit) return 0; at most {LargestVariablePart}");
         }
 
-        var sum = Scalar.Add(pointer.Value, number.Value);
-        if (pointer.Kind == RegisterKind.MapValue)
+        var sum = Scalar.Add(pointer.Value, part);
+        if (pointer.Kind != RegisterKind.Packet)
         {
-            return pointer with { Value = sum };
+            return pointer with { Value = sum, Offset = pointer.Offset + least };
         }
 
-        if (pointer is { Id: 0, Value.Max: 0 } && number.Id != 0)
+        if (pointer is { Id: 0, Value.Max: 0 } && number.Id != 0 && least == 0 && !subtract)
         {
             // The variable part is what the number's name stands for: all addresses made from it share what is proven.
             return pointer with
@@ -254,6 +293,6 @@ public sealed partial class ProgramVerifier
         }
 
         // A variable part of its own; a comparison with the packet's end will say how much lies behind it.
-        return pointer with { Value = sum, Id = FreshId() };
+        return pointer with { Value = sum, Offset = pointer.Offset + least, Id = FreshId() };
     }
 }

@@ -8,20 +8,11 @@ namespace Oko.Bpf.Verifier;
 /// <summary>Loads, stores and atomic operations.</summary>
 public sealed partial class ProgramVerifier
 {
-    private const uint ReadOnlyForPrograms = 1 << 7;
-
     private void Load(Instruction instruction)
     {
         if (instruction.IsWide)
         {
-            if (instruction.Src == WideImmediateKind.Number)
-            {
-                var value = ((ulong)(uint)_program[_slot + 1].Immediate << 32) | (uint)instruction.Immediate;
-                Set(instruction.Dst, RegisterState.Number(Scalar.Constant(value)));
-                return;
-            }
-
-            Set(instruction.Dst, new RegisterState(RegisterKind.Map, default, Map: instruction.Immediate));
+            LoadWide(instruction);
             return;
         }
 
@@ -48,35 +39,98 @@ public sealed partial class ProgramVerifier
         Set(0, RegisterState.Number(Scalar.OfSize(instruction.SizeBytes)));
     }
 
+    private void LoadWide(Instruction instruction)
+    {
+        var second = (uint)_program[_slot + 1].Immediate;
+        switch (instruction.Src)
+        {
+            case WideImmediateKind.Number:
+                Set(instruction.Dst, RegisterState.Number(((ulong)second << 32) | (uint)instruction.Immediate));
+                break;
+            case WideImmediateKind.Map:
+                Set(instruction.Dst, new RegisterState(RegisterKind.Map, default, Map: instruction.Immediate));
+                break;
+            case WideImmediateKind.Function:
+                Set(instruction.Dst, new RegisterState(RegisterKind.Function, default, Offset: instruction.CallTarget(_slot)));
+                break;
+            default:
+                var map = _input.Maps[instruction.Immediate];
+                if (map.Type != MapType.Array || second >= map.ValueSize)
+                {
+                    throw Refuse(VerifierVerdict.Unsafe, $"it takes the address of byte {second} of the first value of map {map.Name}", $"only arrays have one; this map's values have {map.ValueSize} bytes");
+                }
+
+                Set(instruction.Dst, new RegisterState(RegisterKind.MapValue, default, Offset: second, Map: instruction.Immediate));
+                break;
+        }
+    }
+
     private void Read(Instruction instruction)
     {
         var pointer = Use(instruction.Src);
         var size = instruction.SizeBytes;
+        NoteAccess(pointer, instruction.Offset, size, pins: false);
         if (pointer.Kind == RegisterKind.Context)
         {
             ReadContext(instruction, pointer);
             return;
         }
 
+        RegisterState? known = null;
         if (pointer.Kind == RegisterKind.Stack)
         {
-            var offset = StackOffset(pointer, instruction.Offset, size);
-            var spilled = _state.SpillAt(offset);
-            if (size == 8 && spilled is { } whole)
-            {
-                Set(instruction.Dst, whole);
-                return;
-            }
-
-            CheckReadableStack(offset, size);
+            known = ReadStack(pointer, instruction.Offset, size);
         }
         else
         {
             CheckAccess(pointer, instruction.Offset, size, "reads");
+            known = ReadConstant(pointer, instruction.Offset, size);
         }
 
-        var value = Scalar.OfSize(size);
-        Set(instruction.Dst, RegisterState.Number(instruction.Mode == MemoryMode.MemorySignExtended ? Scalar.Any : value));
+        var value = known ?? RegisterState.Number(Scalar.OfSize(size));
+        Set(instruction.Dst, instruction.Mode == MemoryMode.MemorySignExtended && value.Kind == RegisterKind.Scalar
+            ? RegisterState.Number(value.Value.SignExtend(8 * size)) : value);
+    }
+
+    /// <summary>The register or constant that lies in the stack there, or null for any number.</summary>
+    private RegisterState? ReadStack(RegisterState pointer, long displacement, int size)
+    {
+        if (pointer.Value.Max == 0)
+        {
+            var offset = StackOffset(pointer, displacement, size);
+            var frame = _state.Frame(pointer.Map);
+            if (frame.SpillAt(offset, size) is { } spilled)
+            {
+                return spilled.Kind != RegisterKind.Scalar || size == 8 || spilled.Value.Max <= uint.MaxValue ? spilled
+                    : RegisterState.Number(spilled.Value.Low32());
+            }
+
+            if (frame.ConstantAt(offset, size) is { } constant && frame.IsWritten(offset, size))
+            {
+                return RegisterState.Number(constant);
+            }
+        }
+
+        CheckReadableStack(pointer, displacement, size);
+        return null;
+    }
+
+    /// <summary>What read-only data holds, or null.</summary>
+    private RegisterState? ReadConstant(RegisterState pointer, long displacement, int size)
+    {
+        if (pointer.Kind != RegisterKind.MapValue || pointer.Value.Max != 0 || (_input.Maps[pointer.Map].Flags & MapCreateFlags.ReadOnlyForPrograms) == 0
+            || !_input.InitialValues.TryGetValue(pointer.Map, out var bytes) || pointer.Offset + displacement + size > bytes.Length)
+        {
+            return null;
+        }
+
+        var value = 0UL;
+        for (var at = size - 1; at >= 0; at--)
+        {
+            value = (value << 8) | bytes[pointer.Offset + displacement + at];
+        }
+
+        return RegisterState.Number(value);
     }
 
     private void Write(Instruction instruction)
@@ -88,8 +142,9 @@ public sealed partial class ProgramVerifier
             throw Refuse(VerifierVerdict.Unsafe, $"it writes to the {(pointer.Kind == RegisterKind.Context ? "context" : "packet")}, which a filter only reads", "copy what is to be changed to the stack");
         }
 
-        var value = instruction.Class == InstructionClass.St
-            ? RegisterState.Number(Scalar.Constant((ulong)(long)instruction.Immediate)) : Use(instruction.Src);
+        NoteAccess(pointer, instruction.Offset, size, instruction.IsAtomic);
+        var value = instruction.Class == InstructionClass.St ? RegisterState.Number((ulong)(long)instruction.Immediate)
+            : !instruction.IsAtomic && Use(instruction.Src).Kind == RegisterKind.Scalar ? Named(instruction.Src) : Use(instruction.Src);
         if (instruction.IsAtomic)
         {
             Atomic(instruction, pointer, value);
@@ -98,13 +153,7 @@ public sealed partial class ProgramVerifier
 
         if (pointer.Kind == RegisterKind.Stack)
         {
-            var offset = StackOffset(pointer, instruction.Offset, size);
-            if (value.IsPointer && (size != 8 || offset % 8 != 0))
-            {
-                throw Refuse(VerifierVerdict.CannotProve, $"an address ({value}) is spilled to {size} bytes at {offset - AbstractState.StackBytes}", "spill addresses whole, to multiples of 8");
-            }
-
-            _state.Store(offset, size, value);
+            WriteStack(pointer, instruction.Offset, size, value);
             return;
         }
 
@@ -116,6 +165,77 @@ public sealed partial class ProgramVerifier
         CheckAccess(pointer, instruction.Offset, size, "writes");
     }
 
+    private void WriteStack(RegisterState pointer, long displacement, int size, RegisterState value)
+    {
+        var offset = StackOffset(pointer, displacement, size);
+        if (pointer.Value.Max != 0)
+        {
+            // Somewhere in these bytes; which were written is not known, and what was spilled there is no longer.
+            var span = size + (int)pointer.Value.Max;
+            if (value.IsPointer || _state.Frame(pointer.Map).HoldsPointer(offset, span))
+            {
+                throw Refuse(VerifierVerdict.CannotProve, $"an address is stored to, or overwritten at, a variable place of the stack ({pointer})", "keep addresses in variables of their own");
+            }
+
+            _state.WritableFrame(pointer.Map).Forget(offset, span);
+            return;
+        }
+
+        if (value.IsPointer && (size != 8 || offset % 8 != 0))
+        {
+            throw Refuse(VerifierVerdict.CannotProve, $"an address ({value}) is spilled to {size} bytes at {offset - AbstractState.StackBytes}", "spill addresses whole, to multiples of 8");
+        }
+
+        if (value.Kind == RegisterKind.Stack && value.Map > pointer.Map)
+        {
+            throw Refuse(VerifierVerdict.Unsafe, "the address of a variable is stored in the frame of a calling function, which lives longer", "store it in a variable of the same function");
+        }
+
+        // Four bytes keep a number whole only if it has no more.
+        var kept = size == 8 || (size == 4 && value is { Kind: RegisterKind.Scalar, Value.Max: <= uint.MaxValue }) ? value
+            : size == 4 && value.Kind == RegisterKind.Scalar ? RegisterState.Number(value.Value.Low32()) : (RegisterState?)null;
+        _state.WritableFrame(pointer.Map).Store(offset, size, kept);
+    }
+
+    /// <summary>An instruction that reads the context is rewritten, and so may read nothing else.</summary>
+    private void NoteOtherMemory()
+    {
+        if (_accesses[_slot] is { } earlier && earlier != _program[_slot])
+        {
+            throw Refuse(VerifierVerdict.NotSupported, "one instruction reads the context and other memory on different paths", "read the fields in the function that has the context");
+        }
+
+        _accesses[_slot] = _program[_slot];
+    }
+
+    /// <summary>Tells <see cref="StackUse"/> what an instruction accesses.</summary>
+    private void NoteAccess(RegisterState pointer, long displacement, int size, bool pins)
+    {
+        var own = _state.Frame(_state.Depth).Function;
+        if (pointer.Kind != RegisterKind.Stack)
+        {
+            _stack.AccessElsewhere(_slot, own, size);
+            if (pointer.Kind != RegisterKind.Context)
+            {
+                NoteOtherMemory();
+            }
+
+            return;
+        }
+
+        NoteOtherMemory();
+        var offset = StackOffset(pointer, displacement, size) - AbstractState.StackBytes;
+        if (pins || pointer.Map != _state.Depth || pointer.Value.Max != 0)
+        {
+            _stack.Pin(_state.Frame(pointer.Map).Function, offset, size + (long)pointer.Value.Max);
+            _stack.AccessElsewhere(_slot, own, size);
+        }
+        else
+        {
+            _stack.Access(_slot, own, offset, size);
+        }
+    }
+
     private void Atomic(Instruction instruction, RegisterState pointer, RegisterState value)
     {
         var size = instruction.SizeBytes;
@@ -124,16 +244,15 @@ public sealed partial class ProgramVerifier
             throw Refuse(VerifierVerdict.Unsafe, "an atomic operation on an address", "use numbers only");
         }
 
-        if ((pointer.Offset + instruction.Offset) % size != 0 || ((pointer.Value.Bits | pointer.Value.Unknown) & (ulong)(size - 1)) != 0)
+        if ((pointer.Offset + instruction.Offset) % size != 0 || (pointer.Value.MayBeSet & (ulong)(size - 1)) != 0)
         {
             throw Refuse(VerifierVerdict.CannotProve, $"the address of an atomic operation of {size} bytes is not a known multiple of {size}", "align the field");
         }
 
         if (pointer.Kind == RegisterKind.Stack)
         {
-            var offset = StackOffset(pointer, instruction.Offset, size);
-            CheckReadableStack(offset, size);
-            _state.Store(offset, size, RegisterState.Number(Scalar.Any));
+            CheckReadableStack(pointer, instruction.Offset, size);
+            WriteStack(pointer, instruction.Offset, size, RegisterState.Number(Scalar.Any));
         }
         else
         {
@@ -176,19 +295,27 @@ public sealed partial class ProgramVerifier
                 break;
             case RegisterKind.MapValue:
                 var map = _input.Maps[pointer.Map];
-                if (lowest < 0 || highest + size > map.ValueSize)
-                {
-                    throw Refuse(VerifierVerdict.Unsafe, $"it {does} {size} bytes at {(lowest == highest ? $"{lowest}" : $"{lowest}..{highest}")} of a value of map {map.Name}, which has {map.ValueSize} bytes", "stay inside the value");
-                }
-
-                if (does == "writes" && (map.Flags & ReadOnlyForPrograms) != 0)
+                CheckInside(pointer, lowest, highest, size, does, map.ValueSize, $"a value of map {map.Name}");
+                if (does == "writes" && (map.Flags & MapCreateFlags.ReadOnlyForPrograms) != 0)
                 {
                     throw Refuse(VerifierVerdict.Unsafe, $"map {map.Name} is read-only for programs", "take BPF_F_RDONLY_PROG off");
                 }
 
                 break;
+            case RegisterKind.MapKey:
+                CheckInside(pointer, lowest, highest, size, does, _input.Maps[pointer.Map].KeySize, $"a key of map {_input.Maps[pointer.Map].Name}");
+                if (does == "writes")
+                {
+                    throw Refuse(VerifierVerdict.Unsafe, "it writes to a key of a map", "delete the entry and add another");
+                }
+
+                break;
+            case RegisterKind.Record:
+                CheckInside(pointer, lowest, highest, size, does, pointer.Size, "a ring buffer record");
+                break;
+            case RegisterKind.RecordOrNull:
             case RegisterKind.MapValueOrNull:
-                throw Refuse(VerifierVerdict.Unsafe, "the lookup's result may be 0", "compare it with 0 first: if (!value) return 0");
+                throw Refuse(VerifierVerdict.Unsafe, $"the {(pointer.Kind == RegisterKind.RecordOrNull ? "record" : "lookup's result")} may be 0", "compare it with 0 first: if (!value) return 0");
             case RegisterKind.Scalar:
                 throw Refuse(VerifierVerdict.Unsafe, $"it {does} memory at a number ({pointer})", "use an address of the packet, the stack or a map value");
             default:
@@ -196,27 +323,40 @@ public sealed partial class ProgramVerifier
         }
     }
 
-    /// <summary>Offset of a stack access from the lowest byte of the stack.</summary>
+    private void CheckInside(RegisterState pointer, long lowest, long highest, long size, string does, long bytes, string what)
+    {
+        if (lowest < 0 || highest + size > bytes)
+        {
+            throw Refuse(VerifierVerdict.Unsafe,
+                $"it {does} {size} bytes at {(lowest == highest ? $"{lowest}" : $"{lowest}..{highest}")} of {what}, which has {bytes} bytes", pointer.Value.Max == 0 ? "stay inside it" : "bound the index first");
+        }
+    }
+
+    /// <summary>Offset of a stack access from the lowest byte of its frame; of the lowest byte it may reach, if that varies.</summary>
     private int StackOffset(RegisterState pointer, long displacement, long size)
     {
         var offset = pointer.Offset + displacement;
-        if (offset < -AbstractState.StackBytes || offset + size > 0)
+        if (offset < -AbstractState.StackBytes || offset + (long)pointer.Value.Max + size > 0)
         {
-            throw Refuse(VerifierVerdict.Unsafe, $"{size} bytes at r10{offset:+0;-0;+0} lie outside the stack", $"the stack is r10-{AbstractState.StackBytes} to r10-1");
+            throw Refuse(VerifierVerdict.Unsafe,
+                $"{size} bytes at r10{offset:+0;-0;+0}{(pointer.Value.Max == 0 ? string.Empty : $"+(0..{pointer.Value.Max})")} lie outside the stack", $"the stack is r10-{AbstractState.StackBytes} to r10-1");
         }
 
         _stackBytes = Math.Max(_stackBytes, (int)-offset);
         return (int)offset + AbstractState.StackBytes;
     }
 
-    private void CheckReadableStack(int offset, int size)
+    private void CheckReadableStack(RegisterState pointer, long displacement, int size)
     {
-        if (!_state.IsWritten(offset, size))
+        var offset = StackOffset(pointer, displacement, size);
+        var span = size + (int)pointer.Value.Max;
+        var frame = _state.Frame(pointer.Map);
+        if (!frame.IsWritten(offset, span))
         {
-            throw Refuse(VerifierVerdict.Unsafe, $"{size} bytes of stack at r10{offset - AbstractState.StackBytes} are read but were not all written on every path", "initialise the variable (= {0})");
+            throw Refuse(VerifierVerdict.Unsafe, $"{span} bytes of stack at r10{offset - AbstractState.StackBytes} are read but were not all written on every path", "initialise the variable (= {0})");
         }
 
-        if (_state.HoldsPointer(offset, size))
+        if (frame.HoldsPointer(offset, span))
         {
             throw Refuse(VerifierVerdict.Unsafe, "a part of an address on the stack would be read as a number", "read addresses whole");
         }
@@ -237,7 +377,14 @@ public sealed partial class ProgramVerifier
             throw Refuse(VerifierVerdict.NotSupported, $"the context is read through an address {pointer.Offset} bytes away from it", "read ctx->field directly");
         }
 
-        _program[_slot] = instruction with { Opcode = wide ? Opcode.LoadDoubleWord : Opcode.LoadWord, Offset = (short)displacement };
+        var rewritten = instruction with { Opcode = wide ? Opcode.LoadDoubleWord : Opcode.LoadWord, Offset = (short)displacement };
+        if (_accesses[_slot] is { } earlier && earlier != rewritten)
+        {
+            throw Refuse(VerifierVerdict.NotSupported, "one instruction reads different fields of the context, or the context and other memory, on different paths", "read the fields in the function that has the context");
+        }
+
+        _accesses[_slot] = rewritten;
+        _result[_slot] = rewritten;
         Set(instruction.Dst, value);
     }
 

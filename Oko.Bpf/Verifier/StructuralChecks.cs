@@ -2,7 +2,7 @@ using Oko.Bpf.Isa;
 
 namespace Oko.Bpf.Verifier;
 
-/// <summary>The form of a program: every slot is an instruction, jumps lead to instructions, and nothing runs twice.</summary>
+/// <summary>The form of a program: every slot is an instruction, jumps lead to instructions, functions are separate.</summary>
 internal static class StructuralChecks
 {
     /// <summary>Checks each slot for itself.</summary>
@@ -32,7 +32,7 @@ internal static class StructuralChecks
                 }
 
                 // Dead code too: the engines resolve all maps.
-                if (instruction.Src == WideImmediateKind.Map && (instruction.Immediate < 0 || instruction.Immediate >= maps))
+                if (instruction.Src is WideImmediateKind.Map or WideImmediateKind.MapValue && (instruction.Immediate < 0 || instruction.Immediate >= maps))
                 {
                     throw refuse(slot, VerifierVerdict.Unsafe, $"map {instruction.Immediate} does not exist; the object has {maps}", "define it in SEC(\".maps\")");
                 }
@@ -59,8 +59,9 @@ internal static class StructuralChecks
         return (slot + instruction.Slots, instruction.IsConditionalJump ? (int)instruction.JumpTarget(slot) : -1);
     }
 
-    /// <summary>The reachable slots in an order in which each comes after all that lead to it. A loop is refused.</summary>
-    internal static List<int> TopologicalOrder(Instruction[] program, Func<int, VerifierVerdict, string, string, Exception> refuse)
+    /// <summary>The first slots of all functions that can be called, rising; the first is 0. Checks that jumps lead to instructions, that
+    /// functions do not share instructions, and that none calls itself.</summary>
+    internal static int[] FindFunctions(Instruction[] program, Func<int, VerifierVerdict, string, string, Exception> refuse)
     {
         var isSecond = new bool[program.Length];
         for (var slot = 0; slot < program.Length; slot++)
@@ -71,54 +72,114 @@ internal static class StructuralChecks
             }
         }
 
-        var colour = new byte[program.Length];              // 0 unseen, 1 on the path, 2 done
-        var order = new List<int>();
-        var path = new Stack<(int Slot, int Step)>();
-        path.Push((0, 0));
-        colour[0] = 1;
-        while (path.TryPop(out var top))
+        var owner = new int[program.Length];
+        Array.Fill(owner, -1);
+        var calls = new Dictionary<int, SortedDictionary<int, int>> { [0] = [] };       // function -> called function -> slot of a call
+        var functions = new Queue<int>([0]);
+        var pending = new Stack<(int Slot, int From)>();
+        while (functions.TryDequeue(out var function))
         {
-            var (next, taken) = Successors(program, top.Slot);
-            if (top.Step == 2)
+            pending.Push((function, function));
+            while (pending.TryPop(out var next))
             {
-                colour[top.Slot] = 2;
-                order.Add(top.Slot);
-                continue;
+                CheckTarget(next.Slot, next.From);
+                if (owner[next.Slot] == function)
+                {
+                    continue;
+                }
+
+                if (owner[next.Slot] >= 0)
+                {
+                    throw refuse(next.From, VerifierVerdict.Unsafe, $"it leads into the function at {owner[next.Slot]}", "functions are left by exit");
+                }
+
+                owner[next.Slot] = function;
+                Follow(next.Slot, function);
+            }
+        }
+
+        RefuseRecursion(calls, refuse);
+        return [.. calls.Keys.Order()];
+
+        void Follow(int slot, int function)
+        {
+            var instruction = program[slot];
+            if (CalledBy(instruction, slot) is { } called)
+            {
+                CheckTarget(called, slot);
+                calls[function].TryAdd((int)called, slot);
+                if (called == 0)
+                {
+                    throw refuse(slot, VerifierVerdict.Unsafe, "the program calls itself", "use a loop with a constant bound");
+                }
+
+                if (calls.TryAdd((int)called, []))
+                {
+                    functions.Enqueue((int)called);
+                }
             }
 
-            path.Push((top.Slot, top.Step + 1));
-            var isJump = top.Step == 1;
-            var target = isJump ? taken : next;
-            var exists = isJump ? program[top.Slot].IsUnconditionalJump || program[top.Slot].IsConditionalJump : next != -1;
-            if (!exists)
+            if (instruction.IsUnconditionalJump || instruction.IsConditionalJump)
             {
-                continue;
+                CheckTarget(instruction.JumpTarget(slot), slot);
+                pending.Push(((int)instruction.JumpTarget(slot), slot));
             }
 
+            if (!instruction.IsExit && !instruction.IsUnconditionalJump)
+            {
+                pending.Push((slot + instruction.Slots, slot));
+            }
+        }
+
+        void CheckTarget(long target, int from)
+        {
             if (target < 0 || target >= program.Length)
             {
-                throw refuse(top.Slot, VerifierVerdict.Unsafe, isJump ? $"it jumps to {target}, outside the program" : "the program runs past its end", "every path must end in exit");
+                var jumps = program[from].IsUnconditionalJump || (program[from].IsConditionalJump && target != from + 1);
+                throw refuse(from, VerifierVerdict.Unsafe,
+                    jumps || CalledBy(program[from], from) == target ? $"it {(jumps ? "jumps to" : "calls")} {target}, outside the program" : "the program runs past its end",
+                    "every path must end in exit");
             }
 
             if (isSecond[target])
             {
-                throw refuse(top.Slot, VerifierVerdict.Unsafe, $"it jumps into the second half of the wide load at {target - 1}", "compile again");
-            }
-
-            if (colour[target] == 1)
-            {
-                throw refuse(top.Slot, VerifierVerdict.NotSupported, $"it jumps back to {target}: loops are not supported", "unroll the loop (#pragma unroll) with a fixed bound");
-            }
-
-            if (colour[target] == 0)
-            {
-                colour[target] = 1;
-                path.Push((target, 0));
+                throw refuse(from, VerifierVerdict.Unsafe, $"it jumps into the second half of the wide load at {target - 1}", "compile again");
             }
         }
+    }
 
-        order.Reverse();
-        return order;
+    /// <summary>The function that a local call enters, or whose address a wide load gives.</summary>
+    private static long? CalledBy(Instruction instruction, int slot) =>
+        instruction.IsLocalCall || (instruction.IsWide && instruction.Src == WideImmediateKind.Function) ? instruction.CallTarget(slot) : null;
+
+    private static void RefuseRecursion(
+        Dictionary<int, SortedDictionary<int, int>> calls, Func<int, VerifierVerdict, string, string, Exception> refuse)
+    {
+        var done = new HashSet<int>();
+        var path = new Stack<(int Function, int Index)>([(0, 0)]);
+        var onPath = new HashSet<int> { 0 };
+        while (path.TryPop(out var top))
+        {
+            if (top.Index == calls[top.Function].Count)
+            {
+                onPath.Remove(top.Function);
+                done.Add(top.Function);
+                continue;
+            }
+
+            path.Push((top.Function, top.Index + 1));
+            var (called, slot) = calls[top.Function].ElementAt(top.Index);
+            if (onPath.Contains(called))
+            {
+                throw refuse(slot, VerifierVerdict.CannotProve, $"the function at {called} calls itself, here or through others", "use a loop with a constant bound");
+            }
+
+            if (!done.Contains(called))
+            {
+                onPath.Add(called);
+                path.Push((called, 0));
+            }
+        }
     }
 
     private static string? Fault(Instruction instruction)
@@ -195,7 +256,7 @@ internal static class StructuralChecks
     {
         if (instruction.IsWide)
         {
-            return instruction.Offset != 0 || instruction.Src > WideImmediateKind.Map ? "there is no such wide load" : null;
+            return instruction.Offset != 0 || instruction.Src is not (WideImmediateKind.Number or WideImmediateKind.Map or WideImmediateKind.MapValue or WideImmediateKind.Function) ? "there is no such wide load" : null;
         }
 
         var legacy = instruction.Mode is MemoryMode.PacketAbsolute or MemoryMode.PacketIndirect && instruction.Size != MemorySize.DoubleWord;

@@ -1,3 +1,6 @@
+using System.Collections.Immutable;
+using System.Text;
+
 namespace Oko.Bpf.Verifier;
 
 /// <summary>How a program was refused.</summary>
@@ -24,6 +27,9 @@ public enum VerifierVerdict
 public sealed record VerifierReport(
     VerifierVerdict Verdict, int Slot, string InstructionText, string Reason, string Advice, string? SourceLine, string RegisterState)
 {
+    /// <summary>The instructions that led there, in order: slot, text, source line.</summary>
+    public ImmutableArray<(int Slot, string Text, string? SourceLine)> Slice { get; init; } = [];
+
     /// <summary>One line.</summary>
     public string Message =>
         $"{VerdictText} at instruction {Slot} ({InstructionText}){(SourceLine is null ? string.Empty : ", " + SourceLine)}: {Reason}; {Advice}";
@@ -38,8 +44,29 @@ public sealed record VerifierReport(
     /// <inheritdoc/>
     public override string ToString() => Message;
 
-    /// <summary>The line, and with <paramref name="verbose"/> the registers below it.</summary>
-    public string ToString(bool verbose) => verbose ? $"{Message}\n  registers: {RegisterState}" : Message;
+    /// <summary>The line, and with <paramref name="verbose"/> below it what was known of the registers, and the instructions that made
+    /// the values which the refused one uses.</summary>
+    public string ToString(bool verbose)
+    {
+        if (!verbose)
+        {
+            return Message;
+        }
+
+        var text = new StringBuilder(Message).Append("\n  registers: ").Append(RegisterState);
+        string? line = null;
+        foreach (var step in Slice.Append((Slot, InstructionText, SourceLine)))
+        {
+            if (step.Item3 is not null && step.Item3 != line)
+            {
+                text.Append("\n  ; ").Append(line = step.Item3);
+            }
+
+            text.Append($"\n  {step.Item1,5}: {step.Item2}");
+        }
+
+        return text.ToString();
+    }
 }
 
 /// <summary>The verifier refused a program.</summary>
@@ -53,4 +80,5 @@ public sealed class VerificationException(VerifierReport report) : Exception(rep
 /// <param name="MaxInstructions">Slots of a program.</param>
 /// <param name="MaxWorstCase">Instructions per run in the worst case.</param>
 /// <param name="MaxPendingStates">Jump targets that wait to be visited at one time; each holds a state of some kilobytes.</param>
-public sealed record VerifierLimits(int MaxInstructions = 65536, int MaxWorstCase = 65536, int MaxPendingStates = 4096);
+/// <param name="MaxSteps">Visits of instructions, over all rounds of loops and all calls.</param>
+public sealed record VerifierLimits(int MaxInstructions = 65536, int MaxWorstCase = 65536, int MaxPendingStates = 4096, int MaxSteps = 1_000_000);

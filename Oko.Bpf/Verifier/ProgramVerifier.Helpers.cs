@@ -1,0 +1,150 @@
+using Oko.Bpf.Helpers;
+using Oko.Bpf.Isa;
+using Oko.Bpf.Loading;
+using Oko.Bpf.Maps;
+
+namespace Oko.Bpf.Verifier;
+
+/// <summary>Helper calls: every argument is what the prototype says.</summary>
+public sealed partial class ProgramVerifier
+{
+    private void CallHelper(Instruction instruction)
+    {
+        var helper = _helpers.Find(instruction.Immediate)
+            ?? throw Refuse(VerifierVerdict.NotSupported, $"helper {instruction.Immediate} is not offered", "offered are " + string.Join(", ", _helpers.Prototypes.Select(prototype => $"{prototype.Name} ({prototype.Number})")));
+        if (helper.Id is not (HelperId.MapLookup or HelperId.MapUpdate or HelperId.MapDelete or HelperId.KtimeGetNs))
+        {
+            throw Refuse(VerifierVerdict.NotSupported, $"helper {helper.Name} is not offered in this version", "leave it out");
+        }
+
+        var map = -1;
+        for (var index = 0; index < helper.Arguments.Length; index++)
+        {
+            CheckArgument(helper, index, ref map);
+        }
+
+        NoteMap(map);
+        if (helper.Arguments.Contains(HelperArgument.Callback))
+        {
+            RunCallback(helper, map);
+            return;
+        }
+
+        Finish(helper.Result == HelperResult.MapValueOrNull
+            ? new RegisterState(RegisterKind.MapValueOrNull, default, Id: FreshId(), Map: map) : RegisterState.Number(Scalar.Any));
+    }
+
+    /// <summary>The call is over: r0 has the result, r1 to r5 nothing.</summary>
+    private void Finish(RegisterState result)
+    {
+        for (var register = 1; register <= 5; register++)
+        {
+            _state[register] = RegisterState.Uninitialised;
+        }
+
+        _state[0] = result;
+    }
+
+    private void CheckArgument(HelperPrototype helper, int index, ref int map)
+    {
+        var register = index + 1;
+        switch (helper.Arguments[index])
+        {
+            case HelperArgument.Map:
+                var value = Use(register);
+                map = value.Kind == RegisterKind.Map ? value.Map
+                    : throw Refuse(VerifierVerdict.Unsafe, $"r{register} must be a map for {helper.Name}, it is {value}", "pass &map");
+                CheckMapOperation(helper, _input.Maps[map]);
+                break;
+            case HelperArgument.MapKey:
+                CheckReadable(helper, register, (int)_input.Maps[map].KeySize, "the key");
+                break;
+            case HelperArgument.MapValue:
+                CheckReadable(helper, register, (int)_input.Maps[map].ValueSize, "the value");
+                break;
+            case HelperArgument.Memory or HelperArgument.MemoryOrNull:
+                CheckMemory(helper, register);
+                break;
+            case HelperArgument.Callback or HelperArgument.CallbackContext:
+                break;                          // looked at with the callback itself
+            default:
+                _ = UseNumber(register, helper.Name);
+                break;
+        }
+    }
+
+    private void CheckMapOperation(HelperPrototype helper, MapSpec map)
+    {
+        if (helper.Id is HelperId.MapUpdate or HelperId.MapDelete && (map.Flags & MapCreateFlags.ReadOnlyForPrograms) != 0)
+        {
+            throw Refuse(VerifierVerdict.Unsafe, $"map {map.Name} is read-only for programs", "take BPF_F_RDONLY_PROG off");
+        }
+    }
+
+    /// <summary>Bytes whose number is in the next register.</summary>
+    private void CheckMemory(HelperPrototype helper, int register)
+    {
+        var size = UseNumber(register + 1, helper.Name);
+        var mayBeNothing = helper.Arguments[register - 1] == HelperArgument.MemoryOrNull;
+        if (size.Max > LargestHelperMemory || (size.Min == 0 && !mayBeNothing))
+        {
+            throw Refuse(VerifierVerdict.CannotProve, $"r{register + 1}, a number of bytes for {helper.Name}, is {size}", $"bound it to {(mayBeNothing ? 0 : 1)}..{LargestHelperMemory}");
+        }
+
+        if (helper.Id == HelperId.CsumDiff && (size.MayBeSet & 3) != 0)
+        {
+            throw Refuse(VerifierVerdict.CannotProve, $"r{register + 1}, a number of bytes for {helper.Name}, is no known multiple of 4", "pass a multiple of 4");
+        }
+
+        var isNull = Use(register) is { Kind: RegisterKind.Scalar, Value: { IsConstant: true, Min: 0 } };
+        if (isNull && mayBeNothing)
+        {
+            if (size.Max != 0)
+            {
+                throw Refuse(VerifierVerdict.Unsafe, $"r{register} is 0 and r{register + 1} says that {size} bytes are there", "pass 0 bytes with a null pointer");
+            }
+
+            return;
+        }
+
+        if (size.Max > 0)
+        {
+            CheckReadable(helper, register, (int)size.Max, "memory");
+        }
+    }
+
+    private const int LargestHelperMemory = 512;
+
+    /// <summary>Which map a call uses, over all visits: one, or more than one.</summary>
+    private void NoteMap(int map) => _mapAtCall[_slot] = _mapAtCall[_slot] == Unvisited || _mapAtCall[_slot] == map ? map : -1;
+
+    private void CheckReadable(HelperPrototype helper, int register, int size, string what)
+    {
+        var pointer = Use(register);
+        switch (pointer.Kind)
+        {
+            case RegisterKind.Stack:
+                CheckReadableStack(pointer, 0, size);
+                NoteStackAtCall(pointer, size, isWritten: false);
+                break;
+            case RegisterKind.Packet or RegisterKind.MapValue or RegisterKind.MapKey or RegisterKind.Record:
+                CheckAccess(pointer, 0, size, "reads");
+                break;
+            default:
+                throw Refuse(VerifierVerdict.Unsafe, $"r{register} must point to {what} ({size} bytes) for {helper.Name}, it is {pointer}", "pass the address of a variable that holds it");
+        }
+    }
+
+    private void NoteStackAtCall(RegisterState pointer, int size, bool isWritten)
+    {
+        var function = _state.Frame(pointer.Map).Function;
+        if (pointer.Map == _state.Depth && pointer.Value.Max == 0)
+        {
+            _stack.Call(_slot, new StackRange((int)pointer.Offset, size, isWritten));
+        }
+        else
+        {
+            _stack.Pin(function, pointer.Offset, size + (long)pointer.Value.Max);
+        }
+    }
+}
