@@ -20,10 +20,10 @@ public static class FilterLoader
         var input = new VerifierInput
         {
             Name = program.Name, Convention = program.Convention, Instructions = program.Instructions, Maps = spec.Maps, OkoHelpers = spec.OkoHelpers,
-            SourceLines = program.SourceLines,
+            SourceLines = program.SourceLines, InitialValues = spec.InitialValues,
         };
         var verified = spec.OkoHelpers ? OriginalOko.Verify(input) : ProgramVerifier.Verify(input);
-        return verified with { Sha256 = ImmutableArray.Create(SHA256.HashData(elf)), InitialValues = spec.InitialValues };
+        return verified with { Sha256 = ImmutableArray.Create(SHA256.HashData(elf)) };
     }
 
     private static ProgramSpec Single(ObjectSpec spec) => spec.Programs.Length == 1 ? spec.Programs[0]

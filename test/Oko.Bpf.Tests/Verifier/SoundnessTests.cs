@@ -18,16 +18,26 @@ public sealed class SoundnessTests
     private static readonly ImmutableArray<MapSpec> Maps = [new MapSpec("m", MapType.Hash, 4, 16, 8, 0), new MapSpec("a", MapType.Array, 4, 8, 4, 0)];
 
     [Test]
-    public unsafe void AcceptedPrograms_RunChecked_BreakNoRule([Range(1, 10)] int seed)
+    public void AcceptedPrograms_RunChecked_BreakNoRule([Range(1, 10)] int seed) => RunAll(seed, loopsAndCalls: false, atLeast: 500);
+
+    [Test]
+    public void AcceptedProgramsWithLoopsAndCalls_RunChecked_BreakNoRule([Range(101, 110)] int seed) => RunAll(seed, loopsAndCalls: true, atLeast: 100);
+
+    private static unsafe void RunAll(int seed, bool loopsAndCalls, int atLeast)
     {
         var random = new Random(seed);
-        var (accepted, withVariables) = (0, 0);
+        var (accepted, withVariables, withLoops) = (0, 0, 0);
         using var hash = BpfMap.Create(Maps[0]);
         using var array = BpfMap.Create(Maps[1]);
         for (var round = 0; round < 20_000; round++)
         {
             var convention = random.Next(3) == 0 ? EntryConvention.Xdp : EntryConvention.Oko;
             var source = Generate(random, convention);
+            if (loopsAndCalls)
+            {
+                source = WithLoopsAndCalls(random, source);
+            }
+
             VerifiedProgram program;
             try
             {
@@ -42,6 +52,7 @@ public sealed class SoundnessTests
             }
 
             accepted++;
+            withLoops += program.Reachable.Where((reached, slot) => reached && source[slot].IsConditionalJump && source[slot].Offset < 0).Any() ? 1 : 0;
             withVariables += program.Reachable.Where((reached, slot) => reached && source[slot] is { Opcode: Opcode.Add64Register, Dst: 4 }).Any() ? 1 : 0;
             var interpreter = new Interpreter(program, [hash, array]);
             // Compiling costs much more than running, so only some are compared; helpers would see each other's maps.
@@ -65,8 +76,66 @@ public sealed class SoundnessTests
             }
         }
 
-        TestContext.Out.WriteLine($"seed {seed}: {accepted} of 20000 accepted, {withVariables} of them with a variable offset");
-        accepted.Should().BeGreaterThan(500, "the generator must make programs that pass");
+        TestContext.Out.WriteLine($"seed {seed}: {accepted} of 20000 accepted, {withVariables} of them with a variable offset, {withLoops} with a loop");
+        accepted.Should().BeGreaterThan(atLeast, "the generator must make programs that pass");
+        if (loopsAndCalls)
+        {
+            withLoops.Should().BeGreaterThan(50);
+        }
+    }
+
+    /// <summary>Some instructions go round in a loop that r9 (and, inside it, r8) counts; some are a function that is called.</summary>
+    private static Instruction[] WithLoopsAndCalls(Random random, Instruction[] source)
+    {
+        var program = source.ToList();
+        for (byte counter = 9; counter >= 8 && random.Next(3) != 0; counter--)
+        {
+            var from = random.Next(5, program.Count - 2);
+            var to = random.Next(from, program.Count - 2);
+            var count = random.Next(1, 6);
+            var up = random.Next(2) == 0;
+            program.InsertRange(to, up
+                ? [new(Opcode.Of(InstructionClass.Alu64, AluOperation.Add, false), counter, 0, 0, 1), new(0xa5, counter, 0, (short)(from - to - 2), count)]
+                : [new(Opcode.Of(InstructionClass.Alu64, AluOperation.Sub, false), counter, 0, 0, 1), new(0x55, counter, 0, (short)(from - to - 2), 0)]);
+            program.Insert(from, new(Opcode.Mov64Immediate, counter, 0, 0, up ? 0 : count));
+        }
+
+        if (random.Next(2) == 0)
+        {
+            // r1 and r2 are packet and length on entry; a spilled number or r10-8 goes along as r3.
+            var at = random.Next(5, program.Count - 2);
+            Instruction[] call =
+            [
+                new(0x7a, 10, 0, -8, random.Next(64)), new(Opcode.Mov64Register, 3, random.Next(2) == 0 ? (byte)10 : (byte)7, 0, 0), new(Opcode.Mov64Register, 1, 6, 0, 0),
+                new(Opcode.Mov64Register, 2, 7, 0, 0), new(Opcode.Call, 0, CallKind.Local, 0, 0), new(Opcode.Mov64Register, 1, 6, 0, 0), new(Opcode.Mov64Register, 2, 7, 0, 0),
+                new(Opcode.Mov64Register, 4, 6, 0, 0), new(Opcode.Mov64Register, 5, 6, 0, 0), new(Opcode.Of(InstructionClass.Alu64, AluOperation.Add, true), 5, 2, 0, 0),
+                new(Opcode.Mov64Immediate, 3, 0, 0, 1),
+            ];
+            program.InsertRange(at, call);
+            program[at + 4] = program[at + 4] with { Immediate = program.Count - (at + 5) };
+            var function = new List<Instruction>
+            {
+                new(Opcode.Mov64Register, 8, 3, 0, 0), new(Opcode.Mov64Immediate, 0, 0, 0, random.Next(64)), new(Opcode.Mov64Register, 6, 1, 0, 0),
+                new(Opcode.Mov64Register, 7, 2, 0, 0), new(Opcode.Mov64Register, 4, 1, 0, 0), new(Opcode.Mov64Register, 5, 1, 0, 0),
+                new(Opcode.Of(InstructionClass.Alu64, AluOperation.Add, true), 5, 2, 0, 0), new(Opcode.Mov64Immediate, 3, 0, 0, 3),
+            };
+            if (random.Next(2) == 0)
+            {
+                // The caller's stack, if r8 points there.
+                function.AddRange([new(0x79, 0, 8, -8, 0), new(0x7b, 8, 0, (short)(random.Next(2) == 0 ? -8 : -16), 0)]);
+            }
+
+            var length = function.Count + random.Next(1, 8);
+            while (function.Count < length)
+            {
+                Add(random, function, length);
+            }
+
+            program.AddRange(function);
+            program.Add(new(Opcode.Exit, 0, 0, 0, 0));
+        }
+
+        return [.. program];
     }
 
     private static Instruction[] Generate(Random random, EntryConvention convention)
