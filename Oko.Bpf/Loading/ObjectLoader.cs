@@ -8,8 +8,8 @@ namespace Oko.Bpf.Loading;
 //   xdp, xdp/..., xdp.frags, ...         XDP
 //   socket, socket/..., socket_filter    socket
 //   oko/filter, oko/filter/...           Oko
-//   .text                                Oko, but only when no other section holds a program: compilers put the functions that
-//                                        programs call there, too
+//   .text                                Oko, but only when no other section holds a global function: compilers put the functions
+//                                        that programs call there, too
 //
 // A '?' in front (libbpf: load only when asked to) changes nothing.
 //
@@ -55,7 +55,7 @@ public static class ObjectLoader
             .Where(symbol => symbol.Kind == ElfSymbol.Function && symbol.IsGlobal && symbol.Section > 0 && symbol.Section < reader.Sections.Count)
             .Select(symbol => (Symbol: symbol, Section: reader.Sections[symbol.Section])).Where(found => found.Section.IsCode).ToList();
         var programs = functions.Where(found => ConventionOf(found.Section.Name) is not null).ToList();
-        if (programs.Exists(found => found.Section.Name != ".text"))
+        if (functions.Exists(found => found.Section.Name != ".text"))
         {
             programs.RemoveAll(found => found.Section.Name == ".text");
         }
@@ -63,7 +63,8 @@ public static class ObjectLoader
         if (programs.Count == 0)
         {
             throw new ElfFormatException("the ELF object holds no program: a global function in a section xdp, socket, oko/filter or .text is expected (SEC(\"xdp\") int name(struct xdp_md *ctx))"
-                + (functions.Count == 0 ? string.Empty : $"; '{functions[0].Symbol.Name}' stands in {functions[0].Section.Name}, which is for another hook"));
+                + (functions.Find(found => found.Section.Name != ".text") is { Symbol: { } other } stray
+                    ? $"; '{other.Name}' stands in {stray.Section.Name}, which is for another hook" : string.Empty));
         }
 
         if (programs.Count > MaxPrograms)

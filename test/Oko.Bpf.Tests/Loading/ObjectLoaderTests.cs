@@ -97,6 +97,18 @@ public sealed class ObjectLoaderTests
     public void OneProgram_AskedForByName_LoadsWhateverTheOthersNeed() =>
         ObjectLoader.Load(TestObject.Read("externs"), "fine").Programs.Single().Name.Should().Be("fine");
 
+    [Test]
+    public void MapsOfOtherHooks_ThatNoFilterHas_MatterOnlyToProgramsThatUseThem()
+    {
+        ObjectLoader.Load(TestObject.Read("otherhooks"), "count").Maps.Should().ContainSingle().Which.Name.Should().Be("ports");
+        Refusal("otherhooks", "report").Should().Match("*events*BPF_MAP_TYPE_PERF_EVENT_ARRAY*");
+        Refusal("otherhooks", "remember").Should().Match("*.data*address of 'events'*");
+    }
+
+    [Test]
+    public void FunctionsInText_BesideProgramsOfOtherHooks_AreNoPrograms() =>
+        Refusal("otherhooks-trace").Should().Match("*holds no program*'trace' stands in tracepoint/net/net_dev_xmit, which is for another hook");
+
     [TestCase("legacymaps-20")]
     [TestCase("legacymaps-24")]
     [TestCase("legacymaps-28")]
