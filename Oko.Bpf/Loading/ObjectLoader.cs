@@ -21,12 +21,28 @@ public static class ObjectLoader
 {
     private const int MaxPrograms = 1024;
 
-    /// <summary>Reads an object.</summary>
+    /// <summary>Reads an object with all its programs.</summary>
+    /// <exception cref="ElfFormatException">What cannot be read or is not supported.</exception>
+    public static ObjectSpec Load(byte[] elf) => Load(elf, entries => entries);
+
+    /// <summary>Reads an object with one of its programs: the others are not put together, and what is wrong with them does not matter.</summary>
     /// <param name="elf">The object.</param>
-    /// <param name="entry">Name of the one program wanted: the others are not put together, and what is wrong with them does not
-    /// matter. Null or empty = all.</param>
-    /// <exception cref="ElfFormatException">What cannot be read or is not supported, or no such program.</exception>
-    public static ObjectSpec Load(byte[] elf, string? entry = null)
+    /// <param name="entry">Name of the program; null or empty = the only one.</param>
+    /// <exception cref="ElfFormatException">What cannot be read or is not supported, or there is no such program.</exception>
+    public static ObjectSpec Load(byte[] elf, string? entry) => Load(elf, entries =>
+    {
+        var names = string.Join(", ", entries.Select(found => found.Symbol.Name));
+        if (string.IsNullOrEmpty(entry))
+        {
+            return entries.Count == 1 ? entries
+                : throw new ElfFormatException($"the object holds {entries.Count} programs; name one of them as entry: {names}");
+        }
+
+        return entries.FindIndex(found => found.Symbol.Name == entry) is var index and >= 0 ? [entries[index]]
+            : throw new ElfFormatException($"the object holds no program '{entry}'; it holds {names}");
+    });
+
+    private static ObjectSpec Load(byte[] elf, Func<List<Entry>, List<Entry>> choose)
     {
         var reader = new ElfReader(elf);
         var btf = reader.Find(".BTF") is { Data.Length: > 0 } section ? new BtfTypes(section.Data) : null;
@@ -37,19 +53,13 @@ public static class ObjectLoader
             reader, maps, btf,
             extension is null ? null : new BtfLineInfo(btf!, extension.Data.Span),
             extension is null ? null : new CoreRelocations(btf!, extension.Data.Span));
-        var wanted = string.IsNullOrEmpty(entry) ? entries : entries.Where(found => found.Symbol.Name == entry).Take(1).ToList();
-        if (wanted.Count == 0)
-        {
-            throw new ElfFormatException($"the object holds no program '{entry}'; it holds {string.Join(", ", entries.Select(found => found.Symbol.Name))}");
-        }
-
-        return new ObjectSpec([.. maps.Specs], [.. wanted.Select(found => linker.Link(found.Symbol, found.Convention))], maps.OkoHelpers)
+        return new ObjectSpec([.. maps.Specs], [.. choose(entries).Select(found => linker.Link(found.Symbol, found.Convention))], maps.OkoHelpers)
         {
             InitialValues = maps.InitialValues,
         };
     }
 
-    private static List<(ElfSymbol Symbol, ElfSection Section, EntryConvention Convention)> FindEntries(ElfReader reader)
+    private static List<Entry> FindEntries(ElfReader reader)
     {
         var functions = reader.Symbols
             .Where(symbol => symbol.Kind == ElfSymbol.Function && symbol.IsGlobal && symbol.Section > 0 && symbol.Section < reader.Sections.Count)
@@ -73,7 +83,7 @@ public static class ObjectLoader
         }
 
         return [.. programs.OrderBy(found => found.Section.Index).ThenBy(found => found.Symbol.Value)
-            .Select(found => (found.Symbol, found.Section, ConventionOf(found.Section.Name)!.Value))];
+            .Select(found => new Entry(found.Symbol, found.Section, ConventionOf(found.Section.Name)!.Value))];
     }
 
     private static EntryConvention? ConventionOf(string section) => section.TrimStart('?') switch
@@ -84,4 +94,7 @@ public static class ObjectLoader
         var name when name.StartsWith("oko/filter", StringComparison.Ordinal) => EntryConvention.Oko,
         _ => null,
     };
+
+    /// <summary>A function that is a program.</summary>
+    private readonly record struct Entry(ElfSymbol Symbol, ElfSection Section, EntryConvention Convention);
 }
