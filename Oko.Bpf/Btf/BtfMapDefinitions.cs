@@ -8,25 +8,13 @@ namespace Oko.Bpf.Btf;
 /// Source: libbpf, src/bpf_helpers.h (__uint, __type).</summary>
 internal static class BtfMapDefinitions
 {
-    /// <summary>The maps of an object. Where each lies in <c>.maps</c> its symbol says: compilers leave the offsets here 0.</summary>
-    /// <exception cref="ElfFormatException">A definition that cannot be read, or more than <paramref name="limit"/> of them.</exception>
-    internal static IReadOnlyList<MapSpec> Read(BtfTypes types, int limit)
-    {
-        var section = types.All.FirstOrDefault(type => type.Kind == BtfKind.DataSection && type.Name == ".maps");
-        if (section is null)
-        {
-            return [];
-        }
+    /// <summary>The variables of <c>.maps</c>. Where each lies its symbol says: compilers leave the offsets here 0.</summary>
+    internal static IReadOnlyList<BtfMember> Variables(BtfTypes types) =>
+        types.All.FirstOrDefault(type => type.Kind == BtfKind.DataSection && type.Name == ".maps")?.Members ?? [];
 
-        if (section.Members.Count > limit)
-        {
-            throw new ElfFormatException($"the object defines {section.Members.Count} maps; at most {limit} are allowed");
-        }
-
-        return [.. section.Members.Select(member => ReadOne(types, member))];
-    }
-
-    private static MapSpec ReadOne(BtfTypes types, BtfMember variable)
+    /// <summary>The definition of a map.</summary>
+    /// <exception cref="ElfFormatException">It cannot be read.</exception>
+    internal static MapSpec Read(BtfTypes types, BtfMember variable)
     {
         var definition = types.Resolve(types[variable.Type].Target);
         if (definition.Kind != BtfKind.Struct)

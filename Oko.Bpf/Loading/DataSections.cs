@@ -37,6 +37,7 @@ internal static class DataSections
 
         return new MapSpec(section.Name, MapType.Array, 4, (uint)section.Size, 1, IsReadOnly(section) ? MapCreateFlags.ReadOnlyForPrograms : 0)
         {
+            KeyType = btf is null ? null : new BtfTypeReference(btf, btf.Add(new BtfType(BtfKind.Int, "unsigned int", 4, 0, 0, false, []))),
             ValueType = btf is null ? null : TypeOf(reader, section, btf),
         };
     }

@@ -16,7 +16,7 @@ public static class FilterLoader
     public static VerifiedProgram Load(byte[] elf, string? entry = null)
     {
         var spec = ObjectLoader.Load(elf, entry);
-        var program = Single(spec);
+        var program = spec.Programs[0];
         var input = new VerifierInput
         {
             Name = program.Name, Convention = program.Convention, Instructions = program.Instructions, Maps = spec.Maps, OkoHelpers = spec.OkoHelpers,
@@ -25,8 +25,4 @@ public static class FilterLoader
         var verified = spec.OkoHelpers ? OriginalOko.Verify(input) : ProgramVerifier.Verify(input);
         return verified with { Sha256 = ImmutableArray.Create(SHA256.HashData(elf)) };
     }
-
-    private static ProgramSpec Single(ObjectSpec spec) => spec.Programs.Length == 1 ? spec.Programs[0]
-        : throw new ElfFormatException(
-            $"the object holds {spec.Programs.Length} programs; name one of them as entry: {string.Join(", ", spec.Programs.Select(program => program.Name))}");
 }

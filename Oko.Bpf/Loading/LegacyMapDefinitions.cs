@@ -18,9 +18,15 @@ namespace Oko.Bpf.Loading;
 
 /// <summary>A map of a legacy section.</summary>
 /// <param name="Offset">Where it lies in the section.</param>
+/// <param name="Name">Its name.</param>
 /// <param name="IsOkos">In Oko's form.</param>
-/// <param name="Spec">The definition, in Linux' numbers.</param>
-internal readonly record struct LegacyMap(long Offset, bool IsOkos, MapSpec Spec);
+/// <param name="Words">The structure.</param>
+internal readonly record struct LegacyMap(long Offset, string Name, bool IsOkos, uint[] Words)
+{
+    /// <summary>The definition, in Linux' numbers.</summary>
+    /// <exception cref="ElfFormatException">It cannot be read.</exception>
+    internal MapSpec ToSpec() => IsOkos ? LegacyMapDefinitions.OkosMap(Name, Words) : LegacyMapDefinitions.LinuxMap(Name, Words);
+}
 
 /// <summary>Reads map definitions of fixed layout. Stateless.</summary>
 internal static class LegacyMapDefinitions
@@ -60,7 +66,7 @@ internal static class LegacyMapDefinitions
             }
 
             var isOkos = words.Length * 4 == ShortBytes && IsOkos(symbol.Name, section.Name, conventions);
-            maps.Add(new LegacyMap((long)symbol.Value, isOkos, isOkos ? OkosMap(symbol.Name, words) : LinuxMap(symbol.Name, words)));
+            maps.Add(new LegacyMap((long)symbol.Value, symbol.Name, isOkos, words));
         }
 
         return maps;
@@ -92,7 +98,7 @@ internal static class LegacyMapDefinitions
         return oko;
     }
 
-    private static MapSpec OkosMap(string name, uint[] words)
+    internal static MapSpec OkosMap(string name, uint[] words)
     {
         var type = words[0] switch
         {
@@ -113,7 +119,7 @@ internal static class LegacyMapDefinitions
         };
     }
 
-    private static MapSpec LinuxMap(string name, uint[] words)
+    internal static MapSpec LinuxMap(string name, uint[] words)
     {
         var rest = words.AsSpan(5);
         var isRefused = (words.Length * 4) switch

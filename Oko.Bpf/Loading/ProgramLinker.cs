@@ -170,6 +170,10 @@ internal sealed class ProgramLinker
             work.Slots[slot] = instruction with { Src = WideImmediateKind.MapValue, Immediate = data };
             work.Slots[slot + 1] = default(Instruction) with { Immediate = (int)offset };
         }
+        else if (_maps.FaultAt(section.Index, offset) is { } fault)
+        {
+            throw new ElfFormatException(fault);
+        }
         else if (section.IsCode)
         {
             work.Slots[slot] = instruction with { Src = WideImmediateKind.Function };

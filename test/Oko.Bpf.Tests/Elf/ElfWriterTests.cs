@@ -10,6 +10,8 @@ public sealed class ElfWriterTests
     [TestCase("socket", "a", EntryConvention.Socket)]
     [TestCase("xdp", "a_longer_name", EntryConvention.Xdp)]
     [TestCase("oko/filter", "f", EntryConvention.Oko)]
+    [TestCase("?xdp", "on_demand", EntryConvention.Xdp)]
+    [TestCase("socket1", "of_the_samples", EntryConvention.Socket)]
     public void Object_Written_IsReadBackAsItWas(string section, string function, EntryConvention convention)
     {
         var program = Assembler.Assemble("mov %r0, -2\nlddw %r1, 0x1122334455667788\nstxdw [%r10-8], %r1\nexit");

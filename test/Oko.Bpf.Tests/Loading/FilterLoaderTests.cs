@@ -159,6 +159,10 @@ public sealed class FilterLoaderTests
     }
 
     [Test]
+    public void Load_SeveralProgramsAndNoEntry_ListsTheNamesWhateverElseIsWrong() =>
+        FluentActions.Invoking(() => FilterLoader.Load(Object("externs"))).Should().Throw<ElfFormatException>().WithMessage("*4 programs*kconfig, ksym, function, fine");
+
+    [Test]
     public void Load_UnknownEntry_ListsTheNames() =>
         FluentActions.Invoking(() => FilterLoader.Load(Object("ratelimit"), "nothing")).Should().Throw<ElfFormatException>().WithMessage("*nothing*ratelimit*");
 

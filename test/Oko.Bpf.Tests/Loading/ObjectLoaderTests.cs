@@ -68,6 +68,7 @@ public sealed class ObjectLoaderTests
     {
         var spec = ObjectLoader.Load(TestObject.Read(name));
         BtfValueFormatter.Format(spec.InitialValues[2], spec.Maps[2].ValueType).Should().Be("{limit=3,second_limit=4660}");
+        BtfValueFormatter.Format([0, 0, 0, 0], spec.Maps[2].KeyType).Should().Be("0");
         BtfValueFormatter.Format(spec.InitialValues[1], spec.Maps[1].ValueType).Should().StartWith("{minimum_length=34,table=[0,1,0,2,");
         BtfValueFormatter.Format(new byte[12], spec.Maps[3].ValueType).Should().Be("{packets=0,short_packets=0}");
         BtfValueFormatter.Parse("{limit=5,second_limit=1}", 6, spec.Maps[2].ValueType).Should().Equal(5, 0, 0, 0, 1, 0);
@@ -95,6 +96,18 @@ public sealed class ObjectLoaderTests
     [Test]
     public void OneProgram_AskedForByName_LoadsWhateverTheOthersNeed() =>
         ObjectLoader.Load(TestObject.Read("externs"), "fine").Programs.Single().Name.Should().Be("fine");
+
+    [Test]
+    public void MapsOfOtherHooks_ThatNoFilterHas_MatterOnlyToProgramsThatUseThem()
+    {
+        ObjectLoader.Load(TestObject.Read("otherhooks"), "count").Maps.Should().ContainSingle().Which.Name.Should().Be("ports");
+        Refusal("otherhooks", "report").Should().Match("*events*BPF_MAP_TYPE_PERF_EVENT_ARRAY*");
+        Refusal("otherhooks", "remember").Should().Match("*.data*address of 'events'*");
+    }
+
+    [Test]
+    public void FunctionsInText_BesideProgramsOfOtherHooks_AreNoPrograms() =>
+        Refusal("otherhooks-trace").Should().Match("*holds no program*'trace' stands in tracepoint/net/net_dev_xmit, which is for another hook");
 
     [TestCase("legacymaps-20")]
     [TestCase("legacymaps-24")]
