@@ -1,3 +1,4 @@
+using Oko.Bpf.Helpers;
 using Oko.Bpf.Isa;
 using Oko.Bpf.Loading;
 using Oko.Bpf.Maps;
@@ -33,8 +34,17 @@ internal unsafe interface IExecutionGuard
     /// <summary>Whether r1 is a map and key and value are readable.</summary>
     bool CanCallMapHelper(OperationKind kind, ulong* registers);
 
+    /// <summary>Whether the arguments of another helper are what its prototype says.</summary>
+    bool CanCallHelper(HelperId helper, ulong* registers);
+
     /// <summary>A local function starts, one frame further down.</summary>
     void EnterFunction();
+
+    /// <summary>A helper calls a function with so many arguments, one frame further down; it may read the key at an address.</summary>
+    void EnterCallback(int arguments, byte* key, uint keySize);
+
+    /// <summary>A helper with a callback is over without a call.</summary>
+    void SkipCallback();
 
     /// <summary>A local function is over.</summary>
     void LeaveFunction();
@@ -72,7 +82,20 @@ internal unsafe struct TrustingGuard : IExecutionGuard
     public readonly bool CanCallMapHelper(OperationKind kind, ulong* registers) => true;
 
     /// <inheritdoc/>
+    public readonly bool CanCallHelper(HelperId helper, ulong* registers) => true;
+
+    /// <inheritdoc/>
     public readonly void EnterFunction()
+    {
+    }
+
+    /// <inheritdoc/>
+    public readonly void EnterCallback(int arguments, byte* key, uint keySize)
+    {
+    }
+
+    /// <inheritdoc/>
+    public readonly void SkipCallback()
     {
     }
 
@@ -94,6 +117,8 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
     private readonly bool _hasContext = convention != EntryConvention.Oko;
     private readonly Stack<int> _callers = new();
     private byte* _stackEnd;
+    private byte* _key;
+    private uint _keySize;
     private int _live = (1 << Register.FramePointer) | (convention == EntryConvention.Oko ? 0b110 : 0b010);
 
     /// <inheritdoc/>
@@ -136,6 +161,7 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
         }
 
         return Within(address, size, _context->Packet, _context->PacketEnd) ||
+            Within(address, size, _key, _key + _keySize) ||
             (_hasContext && Within(address, size, (byte*)_context, (byte*)_context + FilterContext.SizeBytes)) ||
             IsMapValue(address, size, false) ||
             Refuse(ExecutionStatus.MemoryViolation, $"read of {size} bytes at {Describe(address)}");
@@ -176,6 +202,46 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
     }
 
     /// <inheritdoc/>
+    public bool CanCallHelper(HelperId helper, ulong* registers)
+    {
+        switch (helper)
+        {
+            case HelperId.CsumDiff:
+                return CanReadAll(registers[1], registers[2]) && CanReadAll(registers[3], registers[4]);
+            case HelperId.OkoHash:
+                return CanReadAll(registers[1], registers[2]);
+            case HelperId.StringCompare:
+                for (byte* end = (byte*)registers[3]; ; end++)
+                {
+                    if (!CanRead(end, 1))
+                    {
+                        return false;
+                    }
+
+                    if (*end == 0)
+                    {
+                        return CanReadAll(registers[1], registers[2]);
+                    }
+                }
+
+            default:
+                return true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void EnterCallback(int arguments, byte* key, uint keySize)
+    {
+        _live = (_live & ~0b11_1110) | (((1 << arguments) - 1) << Register.FirstArgument);
+        _key = key;
+        _keySize = keySize;
+        EnterFunction();
+    }
+
+    /// <inheritdoc/>
+    public void SkipCallback() => _live = (_live & ~0b11_1110) | 0b1;
+
+    /// <inheritdoc/>
     public void EnterFunction()
     {
         _callers.Push(_live);
@@ -186,6 +252,8 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
 
     /// <inheritdoc/>
     public void LeaveFunction() => _live = (_callers.Pop() & ~0b11_1111) | (_live & 0b1);
+
+    private bool CanReadAll(ulong address, ulong size) => size == 0 || (size <= uint.MaxValue && CanRead((byte*)address, (uint)size));
 
     private static bool Within(byte* address, uint size, byte* start, byte* end) =>
         address >= start && address <= end && (nuint)(end - address) >= size;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
+using Oko.Bpf.Helpers;
 using Oko.Bpf.Isa;
 using Oko.Bpf.Loading;
 using Oko.Bpf.Maps;
@@ -66,6 +67,7 @@ public sealed unsafe class Interpreter
         ulong* registers = stackalloc ulong[Operation.ImmediateRegister + 1];
         byte* stack = stackalloc byte[Register.StackFrameBytes * Register.MaxCallDepth];
         ulong* saved = stackalloc ulong[5 * Register.MaxCallDepth];
+        Repetition* repetitions = stackalloc Repetition[Register.MaxCallDepth];
         byte* stackEnd = stack + (Register.StackFrameBytes * Register.MaxCallDepth);
         int depth = 0;
         int slot = 0;
@@ -77,6 +79,7 @@ public sealed unsafe class Interpreter
         registers[2] = _convention == EntryConvention.Oko ? context->Length : 0;
         registers[Register.FramePointer] = (ulong)stackEnd;
         ClearFrame(stackEnd);
+        new Span<Repetition>(repetitions, Register.MaxCallDepth).Clear();
         guard.Start(stackEnd);
 
         fixed (Operation* operations = _operations)
@@ -225,12 +228,29 @@ public sealed unsafe class Interpreter
                             goto end;
                         }
 
-                        ulong* frame = saved + (5 * depth++);
-                        frame[0] = (uint)next;
-                        new Span<ulong>(registers + Register.FirstCalleeSaved, 4).CopyTo(new Span<ulong>(frame + 1, 4));
-                        registers[Register.FramePointer] -= Register.StackFrameBytes;
-                        ClearFrame((byte*)registers[Register.FramePointer]);
+                        Enter(saved + (5 * depth++), next, registers);
                         guard.EnterFunction();
+                        next = op->Offset;
+                        break;
+
+                    case OperationKind.Loop or OperationKind.ForEach:
+                        if (depth + 1 == Register.MaxCallDepth)
+                        {
+                            status = ExecutionStatus.CallDepthExceeded;
+                            goto end;
+                        }
+
+                        Repetition* started = repetitions + depth + 1;
+                        registers[Register.Result] = started->Start(op, registers);
+                        if (!started->IsActive)
+                        {
+                            guard.SkipCallback();
+                            break;
+                        }
+
+                        Enter(saved + (5 * depth++), next, registers);
+                        started->SetArguments(registers);
+                        guard.EnterCallback(started->Arguments, started->Cursor.Key, started->KeySize);
                         next = op->Offset;
                         break;
 
@@ -238,6 +258,17 @@ public sealed unsafe class Interpreter
                         if (depth == 0)
                         {
                             return new ExecutionOutcome(ExecutionStatus.Completed, registers[0], budget - left, slot);
+                        }
+
+                        Repetition* round = repetitions + depth;
+                        if (round->IsActive && round->GoesOn(registers))
+                        {
+                            ClearFrame((byte*)registers[Register.FramePointer]);
+                            round->SetArguments(registers);
+                            guard.LeaveFunction();
+                            guard.EnterCallback(round->Arguments, round->Cursor.Key, round->KeySize);
+                            next = round->Callback;
+                            break;
                         }
 
                         ulong* caller = saved + (5 * --depth);
@@ -262,10 +293,24 @@ public sealed unsafe class Interpreter
                         registers[Register.Result] = context->TimeNanoseconds;
                         break;
 
+                    case OperationKind.Worker:
+                        registers[Register.Result] = context->Worker;
+                        break;
+
+                    case OperationKind.Helper:
+                        if (!guard.CanCallHelper(op->Helper, registers))
+                        {
+                            status = guard.Status;
+                            goto end;
+                        }
+
+                        registers[Register.Result] = CallHelper(op->Helper, context, registers);
+                        break;
+
                     case OperationKind.CallRegister:
                         // Exists for unverified programs only, which cannot be trusted with pointers: no helper is reached
                         // this way but the one without arguments.
-                        registers[Register.Result] = dst == (ulong)Helpers.HelperId.KtimeGetNs ? context->TimeNanoseconds : 0;
+                        registers[Register.Result] = dst == (ulong)HelperId.KtimeGetNs ? context->TimeNanoseconds : 0;
                         break;
 
                     default:
@@ -365,6 +410,24 @@ public sealed unsafe class Interpreter
             registers[op->Src] = old;
         }
     }
+
+    // A function begins: r6 to r9 are saved, r10 is the end of the next frame further down.
+    private void Enter(ulong* frame, int returnsTo, ulong* registers)
+    {
+        frame[0] = (uint)returnsTo;
+        new Span<ulong>(registers + Register.FirstCalleeSaved, 4).CopyTo(new Span<ulong>(frame + 1, 4));
+        registers[Register.FramePointer] -= Register.StackFrameBytes;
+        ClearFrame((byte*)registers[Register.FramePointer]);
+    }
+
+    private static ulong CallHelper(HelperId helper, FilterContext* context, ulong* registers) => helper switch
+    {
+        HelperId.GetPrandomU32 => HelperFunctions.Random(),
+        HelperId.Jiffies64 => HelperFunctions.Jiffies(context),
+        HelperId.CsumDiff => HelperFunctions.CsumDiff((byte*)registers[1], registers[2], (byte*)registers[3], registers[4], registers[5]),
+        HelperId.StringCompare => HelperFunctions.StringCompare((byte*)registers[1], registers[2], (byte*)registers[3]),
+        _ => HelperFunctions.Hash((byte*)registers[1], registers[2]),
+    };
 
     private static ulong CallMapHelper(OperationKind kind, ulong* registers)
     {

@@ -13,6 +13,10 @@ internal enum OperationKind : byte
     MapUpdateAny,
     MapDelete,
     KtimeGetNs,
+    Worker,
+    Helper,
+    Loop,
+    ForEach,
 
     Add64, Sub64, Mul64, Div64, SDiv64, Mod64, SMod64, Or64, And64, Xor64, Lsh64, Rsh64, Arsh64, Neg64, Mov64,
     Add32, Sub32, Mul32, Div32, SDiv32, Mod32, SMod32, Or32, And32, Xor32, Lsh32, Rsh32, Arsh32, Neg32, Mov32,
@@ -66,4 +70,7 @@ internal struct Operation
 
     /// <summary>For atomics, the operation (<see cref="Isa.AtomicOperation"/>).</summary>
     public ushort Variant;
+
+    /// <summary>For calls, the helper.</summary>
+    public Helpers.HelperId Helper;
 }

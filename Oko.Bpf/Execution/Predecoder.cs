@@ -136,7 +136,7 @@ internal static class Predecoder
                 operation.Offset = Target(instruction.CallTarget(slot), end);
                 return;
             case Opcode.Call when instruction.Src == CallKind.Helper:
-                HelperCall(program, instruction, ref operation);
+                HelperCall(program, instruction, slot, ref operation);
                 return;
         }
 
@@ -161,19 +161,31 @@ internal static class Predecoder
         operation.Kind = instruction.Class == InstructionClass.Jmp ? kind64 : kind32;
     }
 
-    private static void HelperCall(VerifiedProgram program, Instruction instruction, ref Operation operation)
+    private static void HelperCall(VerifiedProgram program, Instruction instruction, int slot, ref Operation operation)
     {
         HelperPrototype? helper = HelperTable.For(program.OkoHelpers).Find(instruction.Immediate);
+        operation.Helper = helper?.Id ?? HelperId.None;
         operation.Kind = helper?.Id switch
         {
             HelperId.MapLookup => OperationKind.MapLookup,
             HelperId.MapUpdate => program.OkoHelpers ? OperationKind.MapUpdateAny : OperationKind.MapUpdate,
             HelperId.MapDelete => OperationKind.MapDelete,
             HelperId.KtimeGetNs => OperationKind.KtimeGetNs,
-            _ => OperationKind.Invalid,
+            HelperId.GetSmpProcessorId => OperationKind.Worker,
+            HelperId.Loop => OperationKind.Loop,
+            HelperId.ForEachMapElem => OperationKind.ForEach,
+            null => OperationKind.Invalid,
+            _ => OperationKind.Helper,
         };
         int arguments = helper?.Arguments.Length ?? 0;
         operation.Reads = (ushort)(((1 << arguments) - 1) << Register.FirstArgument);
+        if (operation.Kind is OperationKind.Loop or OperationKind.ForEach)
+        {
+            // The callback's return, or the call itself if there is no round, says what holds afterwards.
+            operation.Offset = slot < program.CallbackAtCall.Length ? Target(program.CallbackAtCall[slot], program.Instructions.Length) : program.Instructions.Length;
+            return;
+        }
+
         operation.Writes = Bit(Register.Result);
         operation.Destroys = ArgumentRegisters;
     }

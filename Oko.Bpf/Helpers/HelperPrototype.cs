@@ -26,15 +26,6 @@ public enum HelperArgument
     /// <summary>Number of bytes behind the pointer in the argument before.</summary>
     MemorySize,
 
-    /// <summary>A pointer to as many writable bytes as the map's value has; the helper fills them (a bloom filter only reads them).</summary>
-    MapValueOut,
-
-    /// <summary>A number known when the program is verified.</summary>
-    Constant,
-
-    /// <summary>A record that <see cref="HelperId.RingBufferReserve"/> returned, compared with 0, and that was not given back yet.</summary>
-    RingRecord,
-
     /// <summary>A pointer to a NUL-terminated string in a read-only map (<c>.rodata</c>).</summary>
     ConstantString,
 
@@ -53,12 +44,6 @@ public enum HelperResult
 
     /// <summary>The address of a value of the map in r1, or 0.</summary>
     MapValueOrNull,
-
-    /// <summary>The address of a record of as many bytes as r2 said, or 0.</summary>
-    RingRecordOrNull,
-
-    /// <summary>Nothing.</summary>
-    None,
 }
 
 /// <summary>The contract of one helper in one numbering: what the verifier checks and the engines call. Immutable.</summary>

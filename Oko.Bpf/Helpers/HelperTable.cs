@@ -4,7 +4,7 @@ namespace Oko.Bpf.Helpers;
 
 /// <summary>A numbering of helpers. Immutable; any thread.</summary>
 /// <remarks>Linux' numbering goes with BTF <c>.maps</c> definitions; Oko's with objects that define maps by its
-/// 20-byte structures. Oko's update has no flags argument, and its numbers 4, 6 and 7 are other helpers than Linux'.</remarks>
+/// 20-byte structures. Oko's update has no flags argument, and its number 6 is another helper than Linux'.</remarks>
 public sealed class HelperTable
 {
     private readonly FrozenDictionary<int, HelperPrototype> _byNumber;
@@ -24,23 +24,12 @@ public sealed class HelperTable
             [HelperArgument.Map, HelperArgument.MapKey, HelperArgument.MapValue, HelperArgument.Number], HelperResult.Number),
         new(3, HelperId.MapDelete, "bpf_map_delete_elem", [HelperArgument.Map, HelperArgument.MapKey], HelperResult.Number),
         new(5, HelperId.KtimeGetNs, "bpf_ktime_get_ns", [], HelperResult.Number),
-        new(6, HelperId.TracePrintk, "bpf_trace_printk", [HelperArgument.Memory, HelperArgument.MemorySize], HelperResult.Number),
         new(7, HelperId.GetPrandomU32, "bpf_get_prandom_u32", [], HelperResult.Number),
         new(8, HelperId.GetSmpProcessorId, "bpf_get_smp_processor_id", [], HelperResult.Number),
         new(28, HelperId.CsumDiff, "bpf_csum_diff",
             [HelperArgument.MemoryOrNull, HelperArgument.MemorySize, HelperArgument.MemoryOrNull, HelperArgument.MemorySize, HelperArgument.Number],
             HelperResult.Number),
-        new(87, HelperId.MapPush, "bpf_map_push_elem", [HelperArgument.Map, HelperArgument.MapValue, HelperArgument.Number], HelperResult.Number),
-        new(88, HelperId.MapPop, "bpf_map_pop_elem", [HelperArgument.Map, HelperArgument.MapValueOut], HelperResult.Number),
-        new(89, HelperId.MapPeek, "bpf_map_peek_elem", [HelperArgument.Map, HelperArgument.MapValueOut], HelperResult.Number),
         new(118, HelperId.Jiffies64, "bpf_jiffies64", [], HelperResult.Number),
-        new(130, HelperId.RingBufferOutput, "bpf_ringbuf_output",
-            [HelperArgument.Map, HelperArgument.Memory, HelperArgument.MemorySize, HelperArgument.Number], HelperResult.Number),
-        new(131, HelperId.RingBufferReserve, "bpf_ringbuf_reserve",
-            [HelperArgument.Map, HelperArgument.Constant, HelperArgument.Number], HelperResult.RingRecordOrNull),
-        new(132, HelperId.RingBufferSubmit, "bpf_ringbuf_submit", [HelperArgument.RingRecord, HelperArgument.Number], HelperResult.None),
-        new(133, HelperId.RingBufferDiscard, "bpf_ringbuf_discard", [HelperArgument.RingRecord, HelperArgument.Number], HelperResult.None),
-        new(134, HelperId.RingBufferQuery, "bpf_ringbuf_query", [HelperArgument.Map, HelperArgument.Number], HelperResult.Number),
         new(164, HelperId.ForEachMapElem, "bpf_for_each_map_elem",
             [HelperArgument.Map, HelperArgument.Callback, HelperArgument.CallbackContext, HelperArgument.Number], HelperResult.Number),
         new(181, HelperId.Loop, "bpf_loop",
@@ -55,10 +44,8 @@ public sealed class HelperTable
         new(2, HelperId.MapUpdate, "ubpf_map_update",
             [HelperArgument.Map, HelperArgument.MapKey, HelperArgument.MapValue], HelperResult.Number),
         new(3, HelperId.MapDelete, "ubpf_map_delete", [HelperArgument.Map, HelperArgument.MapKey], HelperResult.Number),
-        new(4, HelperId.OkoMapAdd, "ubpf_map_add", [HelperArgument.Map, HelperArgument.MapValue], HelperResult.Number),
         new(5, HelperId.KtimeGetNs, "ubpf_time_get_ns", [], HelperResult.Number),
-        new(6, HelperId.OkoHash, "ubpf_hash", [HelperArgument.Memory, HelperArgument.MemorySize], HelperResult.Number),
-        new(7, HelperId.OkoPrintf, "ubpf_printf", [HelperArgument.ConstantString], HelperResult.None));
+        new(6, HelperId.OkoHash, "ubpf_hash", [HelperArgument.Memory, HelperArgument.MemorySize], HelperResult.Number));
 
     /// <summary>Name of the numbering, for messages.</summary>
     public string Name { get; }

@@ -123,11 +123,134 @@ internal sealed partial class IlFunction
             case HelperId.KtimeGetNs:
                 LoadContextField(FilterContext.TimeNanosecondsOffset, OpCodes.Ldind_I8);
                 break;
+            case HelperId.GetSmpProcessorId:
+                LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+                _il.Emit(OpCodes.Conv_U8);
+                break;
+            case HelperId.GetPrandomU32:
+                CallStatic(typeof(HelperFunctions), nameof(HelperFunctions.Random));
+                break;
+            case HelperId.Jiffies64:
+                LoadContext();
+                CallStatic(typeof(HelperFunctions), nameof(HelperFunctions.Jiffies));
+                break;
+            case HelperId.CsumDiff:
+                LoadPointer(1);
+                LoadRegister(2);
+                LoadPointer(3);
+                LoadRegister(4);
+                LoadRegister(5);
+                CallStatic(typeof(HelperFunctions), nameof(HelperFunctions.CsumDiff));
+                break;
+            case HelperId.StringCompare:
+                LoadPointer(1);
+                LoadRegister(2);
+                LoadPointer(3);
+                CallStatic(typeof(HelperFunctions), nameof(HelperFunctions.StringCompare));
+                break;
+            case HelperId.OkoHash:
+                LoadPointer(1);
+                LoadRegister(2);
+                CallStatic(typeof(HelperFunctions), nameof(HelperFunctions.Hash));
+                break;
+            case HelperId.Loop or HelperId.ForEachMapElem:
+                EmitRepetition(slot, helper.Id == HelperId.ForEachMapElem ? map ?? throw Unverified(instruction, slot) : null);
+                return;
             default:
                 throw Unverified(instruction, slot);
         }
 
         StoreRegister(Register.Result);
+    }
+
+    // bpf_loop, or bpf_for_each_map_elem when there is a map: the loop stands here, around a direct call of the callback. r0 counts.
+    private void EmitRepetition(int slot, BpfMap? map)
+    {
+        if (!_functions.TryGetValue(_program.CallbackAtCall[slot], out DynamicMethod? callback))
+        {
+            throw Unverified(_instructions[slot], slot);
+        }
+
+        Label next = _il.DefineLabel(), end = _il.DefineLabel(), flagsAreGood = _il.DefineLabel(), fits = _il.DefineLabel();
+        LocalBuilder rounds = _il.DeclareLocal(typeof(ulong));
+        LocalBuilder? cursor = map is null ? null : _il.DeclareLocal(typeof(MapCursor));
+        LoadRegister(4);
+        _il.Emit(OpCodes.Brfalse, flagsAreGood);
+        EmitResult(MapErrno.Invalid, end);
+        _il.MarkLabel(flagsAreGood);
+        if (map is null)
+        {
+            LoadRegister32(1);
+            _il.Emit(OpCodes.Conv_U8);
+        }
+        else
+        {
+            _il.Emit(OpCodes.Ldloca, cursor!);
+            _il.Emit(OpCodes.Initobj, typeof(MapCursor));
+            _il.Emit(OpCodes.Ldc_I8, (long)map.MaxEntries);
+        }
+
+        _il.Emit(OpCodes.Stloc, rounds);
+        _il.Emit(OpCodes.Ldloc, rounds);
+        _il.Emit(OpCodes.Ldc_I8, map is null ? HelperFunctions.MaxLoops : (long)map.MaxEntries);
+        _il.Emit(OpCodes.Ble_Un, fits);
+        EmitResult(MapErrno.Full, end);
+        _il.MarkLabel(fits);
+        EmitZero(Register.Result);
+
+        _il.MarkLabel(next);
+        LoadRegister(Register.Result);
+        _il.Emit(OpCodes.Ldloc, rounds);
+        _il.Emit(OpCodes.Bge_Un, end);
+        if (map is null)
+        {
+            LoadContext();
+            LoadRegister(Register.Result);
+            LoadRegister(3);
+            _il.Emit(OpCodes.Ldc_I8, 0L);
+            _il.Emit(OpCodes.Ldc_I8, 0L);
+        }
+        else
+        {
+            LoadConstantAddress(map.Handle);
+            EmitAddressOf(cursor!);
+            CallStatic(typeof(MapCursor), nameof(MapCursor.Next));
+            _il.Emit(OpCodes.Brfalse, end);
+            LoadContext();
+            _il.Emit(OpCodes.Ldc_I8, (long)map.Handle);
+            EmitCursorField(cursor!, nameof(MapCursor.Key));
+            EmitCursorField(cursor!, nameof(MapCursor.Value));
+            LoadRegister(3);
+        }
+
+        _il.Emit(OpCodes.Ldc_I8, 0L);
+        _il.Emit(OpCodes.Call, callback);
+        LoadRegister(Register.Result);
+        _il.Emit(OpCodes.Ldc_I8, 1L);
+        _il.Emit(OpCodes.Add);
+        StoreRegister(Register.Result);
+        _il.Emit(OpCodes.Brfalse, next);
+        _il.MarkLabel(end);
+    }
+
+    private void EmitResult(int result, Label end)
+    {
+        _il.Emit(OpCodes.Ldc_I8, (long)result);
+        StoreRegister(Register.Result);
+        _il.Emit(OpCodes.Br, end);
+    }
+
+    private void EmitAddressOf(LocalBuilder local)
+    {
+        _il.Emit(OpCodes.Ldloca, local);
+        _il.Emit(OpCodes.Conv_U);
+    }
+
+    private void EmitCursorField(LocalBuilder cursor, string field)
+    {
+        _il.Emit(OpCodes.Ldloc, cursor);
+        _il.Emit(OpCodes.Ldfld, typeof(MapCursor).GetField(field)!);
+        _il.Emit(OpCodes.Conv_U8);
     }
 
     private void EmitUpdateFlags()

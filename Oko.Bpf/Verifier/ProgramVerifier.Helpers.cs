@@ -12,11 +12,6 @@ public sealed partial class ProgramVerifier
     {
         var helper = _helpers.Find(instruction.Immediate)
             ?? throw Refuse(VerifierVerdict.NotSupported, $"helper {instruction.Immediate} is not offered", "offered are " + string.Join(", ", _helpers.Prototypes.Select(prototype => $"{prototype.Name} ({prototype.Number})")));
-        if (helper.Id is not (HelperId.MapLookup or HelperId.MapUpdate or HelperId.MapDelete or HelperId.KtimeGetNs))
-        {
-            throw Refuse(VerifierVerdict.NotSupported, $"helper {helper.Name} is not offered in this version", "leave it out");
-        }
-
         var map = -1;
         for (var index = 0; index < helper.Arguments.Length; index++)
         {
@@ -65,11 +60,16 @@ public sealed partial class ProgramVerifier
             case HelperArgument.Memory or HelperArgument.MemoryOrNull:
                 CheckMemory(helper, register);
                 break;
+            case HelperArgument.ConstantString:
+                CheckConstantString(helper, register);
+                break;
             case HelperArgument.Callback or HelperArgument.CallbackContext:
                 break;                          // looked at with the callback itself
-            default:
+            case HelperArgument.Number or HelperArgument.MemorySize:
                 _ = UseNumber(register, helper.Name);
                 break;
+            default:
+                throw new InvalidOperationException($"argument {index} of {helper.Name} is of no known kind");
         }
     }
 
@@ -114,6 +114,22 @@ public sealed partial class ProgramVerifier
     }
 
     private const int LargestHelperMemory = 512;
+
+    /// <summary>A string in read-only data, whose end is known.</summary>
+    private void CheckConstantString(HelperPrototype helper, int register)
+    {
+        var text = Use(register);
+        if (text is not { Kind: RegisterKind.MapValue, Value.Max: 0 } || (_input.Maps[text.Map].Flags & MapCreateFlags.ReadOnlyForPrograms) == 0
+            || !_input.InitialValues.TryGetValue(text.Map, out var bytes))
+        {
+            throw Refuse(VerifierVerdict.CannotProve, $"r{register} must be a constant string for {helper.Name}, it is {text}", "pass a string literal");
+        }
+
+        if (text.Offset < 0 || text.Offset >= bytes.Length || Array.IndexOf(bytes, (byte)0, (int)text.Offset) < 0)
+        {
+            throw Refuse(VerifierVerdict.Unsafe, $"the string in r{register} for {helper.Name} has no end", "end it with 0");
+        }
+    }
 
     /// <summary>Which map a call uses, over all visits: one, or more than one.</summary>
     private void NoteMap(int map) => _mapAtCall[_slot] = _mapAtCall[_slot] == Unvisited || _mapAtCall[_slot] == map ? map : -1;
