@@ -97,6 +97,7 @@ internal sealed partial class IlFunction
         HelperPrototype? helper = HelperTable.For(_program.OkoHelpers).Find(instruction.Immediate);
         int mapIndex = _program.MapAtCall[slot];
         BpfMap? map = mapIndex == UnknownMap ? null : _maps[mapIndex];
+        EmitSlotsToMemory(slot);
         switch (helper?.Id)
         {
             case HelperId.MapLookup:

@@ -10,6 +10,12 @@ internal sealed partial class IlFunction
 {
     private void EmitLoad(Instruction instruction, int slot)
     {
+        if (_promoted.Find(slot) is var (place, firstByte))
+        {
+            EmitSlotLoad(instruction, place, firstByte);
+            return;
+        }
+
         LoadAddress(instruction.Src, instruction.Offset);
         (OpCode load, OpCode extend) = (instruction.Mode, instruction.Size) switch
         {
@@ -42,6 +48,12 @@ internal sealed partial class IlFunction
         if (instruction.Mode != MemoryMode.Memory)
         {
             throw Unverified(instruction, slot);
+        }
+
+        if (_promoted.Find(slot) is var (place, firstByte))
+        {
+            EmitSlotStore(instruction, place, firstByte);
+            return;
         }
 
         LoadAddress(instruction.Dst, instruction.Offset);

@@ -19,6 +19,9 @@ internal sealed partial class IlFunction
     private readonly ILGenerator _il;
     private readonly LocalBuilder[] _registers = new LocalBuilder[Register.Count];
     private readonly Dictionary<int, Label> _labels = [];
+    private readonly Dictionary<int, LocalBuilder> _slotLocals = [];
+    private readonly List<int> _slots;
+    private readonly PromotedSlots _promoted;
     private LocalBuilder? _packetOffset;
 
     public IlFunction(
@@ -34,6 +37,9 @@ internal sealed partial class IlFunction
         {
             _registers[register] = _il.DeclareLocal(typeof(ulong));
         }
+
+        _slots = FindSlots();
+        _promoted = new PromotedSlots(program, start, _slots);
     }
 
     private bool IsEntry => _start == 0;
@@ -41,15 +47,14 @@ internal sealed partial class IlFunction
     /// <summary>Emits the function; returns the size of its IL in bytes.</summary>
     public int Emit()
     {
-        List<int> slots = FindSlots();
         EmitPrologue();
-        if (slots[0] != _start)
+        if (_slots[0] != _start)
         {
             // A jump to before the start: the entry point is not the first instruction in emission order.
             _il.Emit(OpCodes.Br, _labels[_start]);
         }
 
-        foreach (int slot in slots)
+        foreach (int slot in _slots)
         {
             if (_labels.TryGetValue(slot, out Label label))
             {
@@ -134,6 +139,7 @@ internal sealed partial class IlFunction
         }
 
         EmitFrame();
+        EmitSlotLocals();
     }
 
     private void EmitFrame()

@@ -1,5 +1,7 @@
 using Oko.Bpf.Execution;
+using Oko.Bpf.Isa;
 using Oko.Bpf.Jit;
+using Oko.Bpf.Loading;
 
 namespace Oko.Bpf.Tests.Conformance;
 
@@ -29,12 +31,21 @@ public sealed unsafe class ConformanceTests
     public void IlCompiler_ConformanceProgram_ReturnsExpectedResult(string name)
     {
         ConformanceCase test = ConformanceCase.Read(name);
-        FilterMethod method = IlCompiler.Compile(RawProgram.Wrap(test.Program), []).Method;
+        VerifiedProgram program = RawProgram.Wrap(test.Program);
+        FilterMethod method = IlCompiler.Compile(program with { Stack = PlainStackFacts.Of(program) }, []).Method;
         fixed (byte* memory = test.Memory)
         {
             FilterContext context = ContextOf(memory, test.Memory.Length);
             method(&context).Should().Be(test.Result);
         }
+    }
+
+    [Test]
+    public void Suite_WithStackInLocals_IsMostOfWhatUsesTheStack()
+    {
+        var usesStack = Names.Select(name => RawProgram.Wrap(ConformanceCase.Read(name).Program))
+            .Where(program => program.Instructions.Any(one => one.Class is InstructionClass.St or InstructionClass.Stx && one.Dst == Register.FramePointer)).ToList();
+        usesStack.Count(program => PlainStackFacts.Of(program) is { } facts && facts.OffsetAt.Any(offset => offset < 0)).Should().BeGreaterThan(usesStack.Count / 2);
     }
 
     private static FilterContext ContextOf(byte* memory, int length) =>
