@@ -79,7 +79,7 @@ public sealed unsafe class EnginesAgreeTests
         Interlocked.Increment(ref _accepted);
         _ = program.FunctionStarts.Length > 1 ? Interlocked.Increment(ref _withCalls) : 0;
         _ = source.Any(one => one.IsConditionalJump && one.Offset < 0) ? Interlocked.Increment(ref _withLoops) : 0;
-        var handle = bench.Kernel is { } kernel ? kernel.Load(source) : -1;
+        var handle = bench.Kernel is { } kernel && !KernelIsWrongAbout(source) ? kernel.Load(source) : -1;
         bench.Reset(handle >= 0);
         var compiled = IlCompiler.Compile(program, bench.Maps(2)).Method;
         var checking = new Interpreter(program, bench.Maps(0));
@@ -116,6 +116,11 @@ public sealed unsafe class EnginesAgreeTests
             KernelMachine.Unload(handle);
         }
     }
+
+    // Linux 6.18 does not follow numbers through an atomic operation that fetches from the stack, when it marks those that decide a branch
+    // (seed 84539): it prunes a path that it should walk, takes the other side of the branch for dead, and removes it.
+    private static bool KernelIsWrongAbout(Instruction[] source) =>
+        source.Any(one => one is { IsAtomic: true, Dst: Register.FramePointer } && (one.Immediate & AtomicOperation.Fetch) != 0);
 
     private static void Same(int seed, Instruction[] source, string engine, ulong expected, ulong actual)
     {
