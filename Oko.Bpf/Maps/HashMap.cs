@@ -5,7 +5,7 @@ using Oko.Bpf.Loading;
 
 namespace Oko.Bpf.Maps;
 
-/// <summary><c>BPF_MAP_TYPE_HASH</c>. The operations and the memory rules stand in <see cref="HashTable"/>; see
+/// <summary><c>BPF_MAP_TYPE_HASH</c>, <c>BPF_MAP_TYPE_PERCPU_HASH</c>, <c>BPF_MAP_TYPE_LRU_HASH</c>. The operations and the memory rules stand in <see cref="HashTable"/>; see
 /// <see cref="BpfMap"/> for threads and ownership.</summary>
 public sealed unsafe class HashMap : BpfMap
 {
@@ -83,7 +83,7 @@ public sealed unsafe class HashMap : BpfMap
         ThrowIfDisposed();
         var entries = new List<(byte[] Key, byte[] Value)>(Count);
         uint turn = EntriesPerTurn;
-        var buffer = new byte[turn * (KeySize + ValueSize)];
+        var buffer = new byte[turn * (KeySize + DumpValueSize)];
         for (uint first = 1; first < Header->FreshEntry; first += turn)
         {
             CopyTurn(first, first + turn, buffer, entries);
@@ -106,14 +106,21 @@ public sealed unsafe class HashMap : BpfMap
         uint slack = QuarantineEntries(spec.MaxEntries);
         uint words = BitOperations.RoundUpToPowerOf2(2 * (spec.MaxEntries + slack));
         long entries = 1L + spec.MaxEntries + slack;
-        return new Shape(words, entries, MapMemory.Align8(spec.KeySize) + MapMemory.Align8(spec.ValueSize));
+        return new Shape(words, entries, MapMemory.Align8(spec.KeySize) + ValueBytes(spec));
     }
+
+    private static uint ValueBytes(MapSpec spec) => spec.Type switch
+    {
+        MapType.PerCpuHash => MaxWorkers * PerCpu.CopyBytes(spec.ValueSize),
+        MapType.LruHash => MapMemory.Align8(spec.ValueSize) + sizeof(ulong),
+        _ => MapMemory.Align8(spec.ValueSize),
+    };
 
     // Only raw copying happens under the lock, into memory that is there already.
     private void CopyTurn(uint first, uint end, byte[] buffer, List<(byte[] Key, byte[] Value)> entries)
     {
         int keySize = KeySize;
-        int valueSize = ValueSize;
+        int valueSize = DumpValueSize;
         int copied = 0;
         MapMemory.Enter(Header);
         end = Math.Min(end, Header->FreshEntry);
@@ -126,7 +133,14 @@ public sealed unsafe class HashMap : BpfMap
                     byte* source = HashTable.EntryAt(Header, entry);
                     byte* place = target + (copied++ * (keySize + valueSize));
                     MapMemory.Copy(place, source, (uint)keySize);
-                    MapMemory.Copy(place + keySize, source + Header->ValueOffset, (uint)valueSize);
+                    if (IsPerCpu)
+                    {
+                        PerCpu.Read(Header, source + Header->ValueOffset, place + keySize);
+                    }
+                    else
+                    {
+                        MapMemory.Copy(place + keySize, source + Header->ValueOffset, (uint)valueSize);
+                    }
                 }
             }
         }
