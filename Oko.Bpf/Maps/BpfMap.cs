@@ -90,7 +90,7 @@ public abstract unsafe class BpfMap : IDisposable
 
     /// <summary>Whether maps of a type can be created.</summary>
     public static bool IsSupported(MapType type) => type is MapType.Hash or MapType.Array or MapType.PerCpuHash or MapType.PerCpuArray or
-        MapType.LruHash or MapType.Queue or MapType.Stack or MapType.RingBuffer;
+        MapType.LruHash or MapType.LpmTrie or MapType.Queue or MapType.Stack or MapType.RingBuffer;
 
     /// <summary>Says what is wrong with a definition, in one sentence with the allowed range; null when nothing is.</summary>
     public static string? FindFault(MapSpec spec)
@@ -98,7 +98,7 @@ public abstract unsafe class BpfMap : IDisposable
         if (!IsSupported(spec.Type))
         {
             return $"map '{spec.Name}': type {(uint)spec.Type} ({spec.Type}) is not supported; " +
-                "use BPF_MAP_TYPE_HASH (1), ARRAY (2), PERCPU_HASH (5), PERCPU_ARRAY (6), LRU_HASH (9), QUEUE (22), STACK (23) or RINGBUF (27)";
+                "use BPF_MAP_TYPE_HASH (1), ARRAY (2), PERCPU_HASH (5), PERCPU_ARRAY (6), LRU_HASH (9), LPM_TRIE (11), QUEUE (22), STACK (23) or RINGBUF (27)";
         }
 
         if (FindSizeFault(spec) is { } fault)
@@ -114,7 +114,7 @@ public abstract unsafe class BpfMap : IDisposable
         uint allowed = MapCreateFlags.ReadOnlyForPrograms | spec.Type switch
         {
             MapType.Array => MapCreateFlags.MemoryMappable,
-            MapType.Hash or MapType.PerCpuHash => MapCreateFlags.NoPreallocation,
+            MapType.Hash or MapType.PerCpuHash or MapType.LpmTrie => MapCreateFlags.NoPreallocation,
             _ => 0,
         };
         if ((spec.Flags & ~allowed) != 0)
@@ -272,6 +272,16 @@ public abstract unsafe class BpfMap : IDisposable
         if (isArray && spec.KeySize != 4)
         {
             return $"map '{spec.Name}': an array has keys of 4 bytes, not {spec.KeySize}";
+        }
+
+        if (spec.Type == MapType.LpmTrie && (spec.KeySize < 5 || spec.KeySize > sizeof(uint) + LpmTable.MaxDataBytes))
+        {
+            return $"map '{spec.Name}': key size {spec.KeySize} is not in 5..{sizeof(uint) + LpmTable.MaxDataBytes} bytes: a u32 prefix length and the data";
+        }
+
+        if (spec.Type == MapType.LpmTrie && (spec.Flags & MapCreateFlags.NoPreallocation) == 0)
+        {
+            return $"map '{spec.Name}': a prefix map needs the flag BPF_F_NO_PREALLOC (1) in map_flags, as in Linux";
         }
 
         bool hasKeys = spec.Type is not (MapType.Queue or MapType.Stack or MapType.RingBuffer);

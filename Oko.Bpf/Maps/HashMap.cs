@@ -5,7 +5,7 @@ using Oko.Bpf.Loading;
 
 namespace Oko.Bpf.Maps;
 
-/// <summary><c>BPF_MAP_TYPE_HASH</c>, <c>BPF_MAP_TYPE_PERCPU_HASH</c>, <c>BPF_MAP_TYPE_LRU_HASH</c>. The operations and the memory rules stand in <see cref="HashTable"/>; see
+/// <summary><c>BPF_MAP_TYPE_HASH</c>, <c>BPF_MAP_TYPE_PERCPU_HASH</c>, <c>BPF_MAP_TYPE_LRU_HASH</c>, <c>BPF_MAP_TYPE_LPM_TRIE</c>. The operations and the memory rules stand in <see cref="HashTable"/>; see
 /// <see cref="BpfMap"/> for threads and ownership.</summary>
 public sealed unsafe class HashMap : BpfMap
 {
@@ -26,6 +26,8 @@ public sealed unsafe class HashMap : BpfMap
         memory += shape.Entries * shape.Stride;
         Header->Stamps = (ulong*)memory;
         memory += shape.Entries * sizeof(ulong);
+        Header->Lengths = (ulong*)memory;
+        memory += shape.LengthsBytes;
         Header->Links = (uint*)memory;
 
         Header->Stride = shape.Stride;
@@ -69,7 +71,14 @@ public sealed unsafe class HashMap : BpfMap
                 if (Header->Links[entry] == HashTable.InUse)
                 {
                     byte* key = HashTable.EntryAt(Header, entry);
-                    HashTable.DeleteLocked(Header, HashTable.Hash(Header, key), key);
+                    if (Type == MapType.LpmTrie)
+                    {
+                        LpmTable.DeleteLocked(Header, key);
+                    }
+                    else
+                    {
+                        HashTable.DeleteLocked(Header, HashTable.Hash(Header, key), key);
+                    }
                 }
             }
 
@@ -95,18 +104,37 @@ public sealed unsafe class HashMap : BpfMap
     internal static long MemoryBytes(MapSpec spec)
     {
         Shape shape = ShapeOf(spec);
-        return checked(MapHeader.SizeBytes + (2 * shape.IndexBytes) +
+        return checked(MapHeader.SizeBytes + (2 * shape.IndexBytes) + shape.LengthsBytes +
             (shape.Entries * (shape.Stride + sizeof(ulong) + sizeof(uint))));
     }
 
-    private protected override int DeleteEntry(byte* key) => (int)HashTable.Delete(Header, key);
+    private protected override int DeleteEntry(byte* key) => (int)MapOperations.Delete(Header, key);
+
+    private protected override bool CopyValue(byte* key, byte* value)
+    {
+        if (Type != MapType.LpmTrie)
+        {
+            return base.CopyValue(key, value);
+        }
+
+        MapMemory.Enter(Header);
+        byte* found = LpmTable.LookupExact(Header, key);
+        if (found != null)
+        {
+            MapMemory.Copy(value, found, Header->ValueSize);
+        }
+
+        MapMemory.Exit(Header);
+        return found != null;
+    }
 
     private static Shape ShapeOf(MapSpec spec)
     {
         uint slack = QuarantineEntries(spec.MaxEntries);
         uint words = BitOperations.RoundUpToPowerOf2(2 * (spec.MaxEntries + slack));
         long entries = 1L + spec.MaxEntries + slack;
-        return new Shape(words, entries, MapMemory.Align8(spec.KeySize) + ValueBytes(spec));
+        return new Shape(words, entries, MapMemory.Align8(spec.KeySize) + ValueBytes(spec),
+            spec.Type == MapType.LpmTrie ? LpmTable.LengthsBytes(spec.KeySize) : 0);
     }
 
     private static uint ValueBytes(MapSpec spec) => spec.Type switch
@@ -153,7 +181,7 @@ public sealed unsafe class HashMap : BpfMap
         }
     }
 
-    private readonly record struct Shape(uint IndexWords, long Entries, uint Stride)
+    private readonly record struct Shape(uint IndexWords, long Entries, uint Stride, uint LengthsBytes)
     {
         public long IndexBytes => (long)IndexWords * sizeof(ulong);
     }

@@ -15,6 +15,7 @@ internal static unsafe class MapOperations
     {
         MapType.Array => LookupArray(map->Entries, map->MaxEntries, map->Stride, key),
         MapType.Hash => HashTable.Lookup(map, key),
+        MapType.LpmTrie => LpmTable.Lookup(map, key),
         MapType.LruHash => HashTable.LookupLru(map, key),
         MapType.PerCpuArray => PerCpu.CopyAt(map, LookupArray(map->Entries, map->MaxEntries, map->Stride, key), worker),
         MapType.PerCpuHash => PerCpu.CopyAt(map, HashTable.Lookup(map, key), worker),
@@ -27,6 +28,7 @@ internal static unsafe class MapOperations
     {
         MapType.Array => UpdateArray(map, key, value, flags),
         MapType.Hash or MapType.LruHash => HashTable.Update(map, key, value, flags),
+        MapType.LpmTrie => LpmTable.Update(map, key, value, flags),
         MapType.PerCpuArray => UpdatePerCpuArray(map, key, value, flags, worker),
         MapType.PerCpuHash => HashTable.UpdatePerCpu(map, key, value, flags, worker),
         _ => MapErrno.Invalid,
@@ -37,6 +39,7 @@ internal static unsafe class MapOperations
     public static long Delete(MapHeader* map, byte* key) => map->Type switch
     {
         MapType.Hash or MapType.LruHash or MapType.PerCpuHash => HashTable.Delete(map, key),
+        MapType.LpmTrie => LpmTable.Delete(map, key),
         _ => MapErrno.Invalid,
     };
 
