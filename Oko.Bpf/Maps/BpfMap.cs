@@ -71,6 +71,8 @@ public abstract unsafe class BpfMap : IDisposable
     {
         MapType.Queue or MapType.Stack => MapAccess.Update | MapAccess.Clear | MapAccess.Dump,
         MapType.RingBuffer => MapAccess.Consume,
+        MapType.BloomFilter => MapAccess.Update | MapAccess.Clear,
+        MapType.CountMinSketch => MapAccess.Lookup | MapAccess.Update | MapAccess.Clear,
         _ => MapAccess.Lookup | MapAccess.Update | MapAccess.Delete | MapAccess.Clear | MapAccess.Dump,
     };
 
@@ -90,7 +92,8 @@ public abstract unsafe class BpfMap : IDisposable
 
     /// <summary>Whether maps of a type can be created.</summary>
     public static bool IsSupported(MapType type) => type is MapType.Hash or MapType.Array or MapType.PerCpuHash or MapType.PerCpuArray or
-        MapType.LruHash or MapType.LpmTrie or MapType.Queue or MapType.Stack or MapType.RingBuffer;
+        MapType.LruHash or MapType.LpmTrie or MapType.Queue or MapType.Stack or MapType.RingBuffer or
+        MapType.BloomFilter or MapType.CountMinSketch;
 
     /// <summary>Says what is wrong with a definition, in one sentence with the allowed range; null when nothing is.</summary>
     public static string? FindFault(MapSpec spec)
@@ -98,7 +101,7 @@ public abstract unsafe class BpfMap : IDisposable
         if (!IsSupported(spec.Type))
         {
             return $"map '{spec.Name}': type {(uint)spec.Type} ({spec.Type}) is not supported; " +
-                "use BPF_MAP_TYPE_HASH (1), ARRAY (2), PERCPU_HASH (5), PERCPU_ARRAY (6), LRU_HASH (9), LPM_TRIE (11), QUEUE (22), STACK (23) or RINGBUF (27)";
+                "use BPF_MAP_TYPE_HASH (1), ARRAY (2), PERCPU_HASH (5), PERCPU_ARRAY (6), LRU_HASH (9), LPM_TRIE (11), QUEUE (22), STACK (23), RINGBUF (27), BLOOM_FILTER (30) or the count-min sketch (0x4f4b0001)";
         }
 
         if (FindSizeFault(spec) is { } fault)
@@ -147,6 +150,7 @@ public abstract unsafe class BpfMap : IDisposable
             MapType.Array or MapType.PerCpuArray => new ArrayMap(spec),
             MapType.Queue or MapType.Stack => new QueueMap(spec),
             MapType.RingBuffer => new RingBufferMap(spec),
+            MapType.BloomFilter or MapType.CountMinSketch => new SketchMap(spec),
             _ => new HashMap(spec),
         };
     }
@@ -284,7 +288,18 @@ public abstract unsafe class BpfMap : IDisposable
             return $"map '{spec.Name}': a prefix map needs the flag BPF_F_NO_PREALLOC (1) in map_flags, as in Linux";
         }
 
-        bool hasKeys = spec.Type is not (MapType.Queue or MapType.Stack or MapType.RingBuffer);
+        if (spec.Type == MapType.CountMinSketch && spec.ValueSize is not (4 or 8))
+        {
+            return $"map '{spec.Name}': counters of a count-min sketch have 4 or 8 bytes, not {spec.ValueSize}";
+        }
+
+        uint mostExtra = spec.Type switch { MapType.BloomFilter => 15, MapType.CountMinSketch => 8, _ => uint.MaxValue };
+        if (spec.MapExtra > mostExtra)
+        {
+            return $"map '{spec.Name}': map_extra {spec.MapExtra} is not in 0..{mostExtra}";
+        }
+
+        bool hasKeys = spec.Type is not (MapType.Queue or MapType.Stack or MapType.RingBuffer or MapType.BloomFilter);
         if (!hasKeys && spec.KeySize != 0)
         {
             return $"map '{spec.Name}': a map of type {spec.Type} has no keys, so the key size is 0, not {spec.KeySize}";
@@ -314,6 +329,7 @@ public abstract unsafe class BpfMap : IDisposable
         MapType.Array or MapType.PerCpuArray => ArrayMap.MemoryBytes(spec),
         MapType.Queue or MapType.Stack => QueueMap.MemoryBytes(spec),
         MapType.RingBuffer => RingBufferMap.MemoryBytes(spec),
+        MapType.BloomFilter or MapType.CountMinSketch => SketchMap.MemoryBytes(spec),
         _ => HashMap.MemoryBytes(spec),
     };
 

@@ -115,4 +115,10 @@ public unsafe struct MapHeader
 
     /// <summary>One bit per prefix length that has entries, followed by a u32 count per length (LPM trie).</summary>
     internal ulong* Lengths;
+
+    /// <summary>Hashes per item (bloom filter), rows of counters (count-min sketch).</summary>
+    internal uint Rows;
+
+    /// <summary>One result cell per worker (count-min sketch).</summary>
+    internal byte* Results;
 }

@@ -15,6 +15,7 @@ internal static unsafe class MapOperations
     {
         MapType.Array => LookupArray(map->Entries, map->MaxEntries, map->Stride, key),
         MapType.Hash => HashTable.Lookup(map, key),
+        MapType.CountMinSketch => SketchTable.LookupEstimate(map, key, worker),
         MapType.LpmTrie => LpmTable.Lookup(map, key),
         MapType.LruHash => HashTable.LookupLru(map, key),
         MapType.PerCpuArray => PerCpu.CopyAt(map, LookupArray(map->Entries, map->MaxEntries, map->Stride, key), worker),
@@ -28,6 +29,7 @@ internal static unsafe class MapOperations
     {
         MapType.Array => UpdateArray(map, key, value, flags),
         MapType.Hash or MapType.LruHash => HashTable.Update(map, key, value, flags),
+        MapType.CountMinSketch => SketchTable.Count(map, key, value, flags),
         MapType.LpmTrie => LpmTable.Update(map, key, value, flags),
         MapType.PerCpuArray => UpdatePerCpuArray(map, key, value, flags, worker),
         MapType.PerCpuHash => HashTable.UpdatePerCpu(map, key, value, flags, worker),
@@ -40,6 +42,7 @@ internal static unsafe class MapOperations
     {
         MapType.Hash or MapType.LruHash or MapType.PerCpuHash => HashTable.Delete(map, key),
         MapType.LpmTrie => LpmTable.Delete(map, key),
+        MapType.BloomFilter or MapType.CountMinSketch => MapErrno.NotSupported,
         _ => MapErrno.Invalid,
     };
 
@@ -47,6 +50,7 @@ internal static unsafe class MapOperations
     public static long Push(MapHeader* map, byte* value, ulong flags) => map->Type switch
     {
         MapType.Queue or MapType.Stack => QueueMap.Push(map, value, flags),
+        MapType.BloomFilter => SketchTable.Add(map, value, flags),
         _ => MapErrno.NotSupported,
     };
 
@@ -57,10 +61,12 @@ internal static unsafe class MapOperations
         _ => MapErrno.NotSupported,
     };
 
-    /// <summary>Helper 89: copies the next value of a queue or stack; <see cref="MapErrno.NotFound"/> and zeros when empty.</summary>
+    /// <summary>Helper 89: copies the next value of a queue or stack, <see cref="MapErrno.NotFound"/> and zeros when empty; a bloom filter is
+    /// asked for the value.</summary>
     public static long Peek(MapHeader* map, byte* value) => map->Type switch
     {
         MapType.Queue or MapType.Stack => QueueMap.Take(map, value, remove: false),
+        MapType.BloomFilter => SketchTable.Test(map, value),
         _ => MapErrno.NotSupported,
     };
 
