@@ -110,16 +110,21 @@ internal sealed partial class IlFunction
                 EmitUpdateFlags();
                 (Type owner, string update) = map switch
                 {
-                    HashMap => (typeof(HashTable), nameof(HashTable.Update)),
-                    ArrayMap => (typeof(MapOperations), nameof(MapOperations.UpdateArray)),
+                    { Type: MapType.Hash } => (typeof(HashTable), nameof(HashTable.Update)),
+                    { Type: MapType.Array } => (typeof(MapOperations), nameof(MapOperations.UpdateArray)),
                     _ => (typeof(MapOperations), nameof(MapOperations.Update)),
                 };
+                if (update == nameof(MapOperations.Update) && owner == typeof(MapOperations))
+                {
+                    LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+                }
+
                 CallStatic(owner, update);
                 break;
             case HelperId.MapDelete:
                 LoadMap(map);
                 LoadPointer(2);
-                CallStatic(map is HashMap ? typeof(HashTable) : typeof(MapOperations), nameof(MapOperations.Delete));
+                CallStatic(map?.Type == MapType.Hash ? typeof(HashTable) : typeof(MapOperations), nameof(MapOperations.Delete));
                 break;
             case HelperId.KtimeGetNs:
                 LoadContextField(FilterContext.TimeNanosecondsOffset, OpCodes.Ldind_I8);
@@ -215,7 +220,8 @@ internal sealed partial class IlFunction
         {
             LoadConstantAddress(map.Handle);
             EmitAddressOf(cursor!);
-            CallStatic(typeof(MapCursor), nameof(MapCursor.Next));
+            LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+            CallStatic(typeof(MapOperations), nameof(MapOperations.Next));
             _il.Emit(OpCodes.Brfalse, end);
             LoadContext();
             _il.Emit(OpCodes.Ldc_I8, (long)map.Handle);
@@ -268,7 +274,7 @@ internal sealed partial class IlFunction
 
     private void EmitLookup(BpfMap? map)
     {
-        if (map is ArrayMap array)
+        if (map is ArrayMap { Type: MapType.Array } array)
         {
             LoadConstantAddress(array.ElementsAddress);
             _il.Emit(OpCodes.Ldc_I4, array.MaxEntries);
@@ -280,9 +286,15 @@ internal sealed partial class IlFunction
         {
             LoadMap(map);
             LoadPointer(2);
-            (Type owner, string lookup) = (map, map?.KeySize) switch
+            bool isPlainHash = map?.Type == MapType.Hash;
+            if (!isPlainHash)
             {
-                (null, _) => (typeof(MapOperations), nameof(MapOperations.Lookup)),
+                LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+            }
+
+            (Type owner, string lookup) = (isPlainHash, map?.KeySize) switch
+            {
+                (false, _) => (typeof(MapOperations), nameof(MapOperations.Lookup)),
                 (_, 4) => (typeof(HashTable), nameof(HashTable.Lookup4)),
                 (_, 8) => (typeof(HashTable), nameof(HashTable.Lookup8)),
                 (_, 16) => (typeof(HashTable), nameof(HashTable.Lookup16)),
