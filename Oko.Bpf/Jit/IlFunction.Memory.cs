@@ -101,7 +101,10 @@ internal sealed partial class IlFunction
             LoadOperand(Register.Result, wide);
         }
 
-        CallStatic(typeof(Atomics), instruction.Immediate switch
+        // On the stack by a call that is not inlined: RyuJIT (.NET 10.0) believes that an inlined atomic operation leaves its own frame
+        // alone, and answers the next load with what was stored before.
+        bool onStack = _program.Stack?.AtomicAt.Contains(slot) ?? true;
+        CallStatic(onStack ? typeof(AtomicCalls) : typeof(Atomics), instruction.Immediate switch
         {
             AtomicOperation.Exchange => wide ? nameof(Atomics.Exchange64) : nameof(Atomics.Exchange32),
             AtomicOperation.CompareExchange => wide ? nameof(Atomics.CompareExchange64) : nameof(Atomics.CompareExchange32),

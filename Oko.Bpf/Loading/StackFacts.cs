@@ -20,6 +20,9 @@ public sealed record StackFacts
     /// executions. Calls that touch no stack are left out.</summary>
     public required IReadOnlyDictionary<int, ImmutableArray<StackRange>> RangesAtCall { get; init; }
 
+    /// <summary>Slots of atomic operations that, in some execution, change the stack.</summary>
+    public required IReadOnlySet<int> AtomicAt { get; init; }
+
     /// <summary>Per first slot of a function: which bytes of its frame (index 0 is r10-512) are reached in any other way (variable
     /// offsets, atomic operations, other functions, callbacks) and must be in memory at all times.</summary>
     public required IReadOnlyDictionary<int, bool[]> Pinned { get; init; }

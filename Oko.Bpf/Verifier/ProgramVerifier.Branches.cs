@@ -170,7 +170,8 @@ public sealed partial class ProgramVerifier
             return false;
         }
 
-        // A comparison of the low halves says something about the whole only where there is no high half.
+        // A comparison of the low halves says something about the whole only where there is no high half, or where it repeats
+        // the sign.
         var knowsLeft = is64 || left.Value.Max <= uint.MaxValue;
         var knowsRight = is64 || right.Value.Max <= uint.MaxValue;
         if (knowsLeft && knowsRight)
@@ -188,17 +189,27 @@ public sealed partial class ProgramVerifier
             }
         }
 
-        if (knowsLeft)
+        if (knowsLeft || IsSignExtended(left.Value))
         {
-            Apply(state, instruction.Dst, left, a);
+            Apply(state, instruction.Dst, left, knowsLeft ? a : Widened(left.Value, a));
         }
 
-        if (knowsRight && instruction.UsesRegister)
+        if (instruction.UsesRegister && (knowsRight || IsSignExtended(right.Value)))
         {
-            Apply(state, instruction.Src, right, b);
+            Apply(state, instruction.Src, right, knowsRight ? b : Widened(right.Value, b));
         }
 
         return true;
+    }
+
+    /// <summary>The high half only repeats the sign of the low one, so that the low half says it all.</summary>
+    private static bool IsSignExtended(Scalar value) => value.SignedMin >= int.MinValue && value.SignedMax <= int.MaxValue;
+
+    /// <summary>What a sign-extended number is, when its low half is known better.</summary>
+    private static Scalar Widened(Scalar value, Scalar low)
+    {
+        var whole = low.SignExtend(32);
+        return value.WithinSigned(whole.SignedMin, whole.SignedMax) ?? value;
     }
 
     private static void Apply(AbstractState state, int register, RegisterState before, Scalar after)

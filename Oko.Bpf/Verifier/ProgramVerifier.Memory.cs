@@ -252,6 +252,7 @@ public sealed partial class ProgramVerifier
         if (pointer.Kind == RegisterKind.Stack)
         {
             CheckReadableStack(pointer, instruction.Offset, size);
+            _stack.Atomic(_slot);
             WriteStack(pointer, instruction.Offset, size, RegisterState.Number(Scalar.Any));
         }
         else

@@ -12,6 +12,7 @@ internal sealed class StackUse(int slots, IEnumerable<int> functions)
 
     private readonly int[] _offsets = new int[slots];
     private readonly Dictionary<int, HashSet<StackRange>> _calls = [];
+    private readonly HashSet<int> _atomics = [];
     private readonly Dictionary<int, bool[]> _pinned = functions.ToDictionary(function => function, _ => new bool[StackFrameState.Bytes]);
 
     /// <summary>An instruction accesses bytes of its own function's frame, at a constant offset from r10.</summary>
@@ -54,6 +55,9 @@ internal sealed class StackUse(int slots, IEnumerable<int> functions)
         ranges.Add(range);
     }
 
+    /// <summary>An atomic operation changes the stack.</summary>
+    internal void Atomic(int slot) => _atomics.Add(slot);
+
     /// <summary>Bytes of a function's frame must be in memory.</summary>
     internal void Pin(int function, long offset, long size)
     {
@@ -65,6 +69,7 @@ internal sealed class StackUse(int slots, IEnumerable<int> functions)
     {
         OffsetAt = [.. _offsets.Select(offset => offset == Varies ? 0 : offset)],
         RangesAtCall = _calls.ToDictionary(call => call.Key, call => call.Value.ToImmutableArray()),
+        AtomicAt = _atomics,
         Pinned = _pinned,
     };
 }

@@ -12,6 +12,7 @@ internal static class PlainStackFacts
     {
         var offsets = new int[program.Instructions.Length];
         var pinned = program.FunctionStarts.ToDictionary(start => start, _ => new bool[Register.StackFrameBytes]);
+        var atomics = new HashSet<int>();
         for (var slot = 0; slot < offsets.Length; slot++)
         {
             var instruction = program.Instructions[slot];
@@ -27,6 +28,7 @@ internal static class PlainStackFacts
                 offsets[slot] = instruction.IsAtomic ? 0 : instruction.Offset;
                 if (instruction.IsAtomic)
                 {
+                    atomics.Add(slot);
                     foreach (var bytes in pinned.Values)
                     {
                         Array.Fill(bytes, true, instruction.Offset + Register.StackFrameBytes, instruction.SizeBytes);
@@ -47,6 +49,6 @@ internal static class PlainStackFacts
             }
         }
 
-        return new StackFacts { OffsetAt = offsets, RangesAtCall = ImmutableDictionary<int, ImmutableArray<StackRange>>.Empty, Pinned = pinned };
+        return new StackFacts { OffsetAt = offsets, RangesAtCall = ImmutableDictionary<int, ImmutableArray<StackRange>>.Empty, AtomicAt = atomics, Pinned = pinned };
     }
 }

@@ -3,13 +3,30 @@ using System.Runtime.CompilerServices;
 using Oko.Bpf.Execution;
 using Oko.Bpf.Isa;
 using Oko.Bpf.Jit;
+using Oko.Bpf.Loading;
 using Oko.Bpf.Tests.Execution;
+using Oko.Bpf.Tests.Verifier;
+using Oko.Bpf.Verifier;
 
 namespace Oko.Bpf.Tests.Jit;
 
 [TestFixture]
 public sealed unsafe class IlCompilerTests
 {
+    // A bug of RyuJIT: the load was answered with a byte of what was stored before the atomic operation.
+    [Test]
+    public void Compile_LoadBehindAnAtomicOperationOnTheStack_SeesIt() =>
+        Run("stdw [%r10-8], 0x45cc14f4; mov %r3, 0x6adecc5c; lock fetch add [%r10-8], %r3; ldxb %r1, [%r10-6]; mov %r0, %r1; xor %r0, %r3; exit")
+            .Should().Be(0x45cc14f4 ^ 0xaa);
+
+    private static ulong Run(string source)
+    {
+        var program = ProgramVerifier.Verify(new VerifierInput { Name = "test", Convention = EntryConvention.Oko, Instructions = Programs.Assemble(source) });
+        using var packet = new TestPacket(new byte[64]);
+        var context = packet.Context;
+        return IlCompiler.Compile(program, []).Method(&context);
+    }
+
     [Test]
     public void Compile_Program_IsMachineCodeBeforeTheFirstCall()
     {

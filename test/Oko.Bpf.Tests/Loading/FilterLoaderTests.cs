@@ -93,7 +93,7 @@ public sealed class FilterLoaderTests
 
     [Test]
     public void Mixed_EachProgramOfEachCpu_IsAcceptedAndCompiles(
-        [Values("mixed-v1", "mixed-v2", "mixed-v3", "mixed-clang19-v2", "mixed-clang19-v3")] string name,
+        [Values("mixed-v1", "mixed-v2", "mixed-v3", "mixed-clang19-v2", "mixed-clang19-v3", "mixed-clang19-v4")] string name,
         [Values("connections", "ipv6_ssh", "http_get", "checksum", "buckets", "trailer", "port_one")] string entry)
     {
         using var filter = LoadedFilter.Create(FilterLoader.Load(Object(name), entry));

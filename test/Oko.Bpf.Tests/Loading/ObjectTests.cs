@@ -36,6 +36,13 @@ public sealed class ObjectTests
         Ask(filter, new byte[60]).Should().BeFalse();
     }
 
+    [TestCaseSource(nameof(Globals))]
+    public void Callback_OfALoop_IsCalledForEachRound(string name)
+    {
+        using var filter = Load(name, "rounds");
+        Ask(filter, new byte[60]).Should().BeTrue();
+    }
+
     [TestCase("core")]
     [TestCase("core-clang19")]
     public void Core_OnContextsAndHeaders_ReadsTheRightBytes(string name)
