@@ -266,7 +266,8 @@ internal sealed partial class IlFunction
         }
     }
 
-    private void EmitLookup(BpfMap? map)
+    // SAFETY: the header lives as long as the map, which outlives the code.
+    private unsafe void EmitLookup(BpfMap? map)
     {
         if (map is ArrayMap array)
         {
@@ -276,19 +277,28 @@ internal sealed partial class IlFunction
             LoadPointer(2);
             CallStatic(typeof(MapOperations), nameof(MapOperations.LookupArray));
         }
+        else if (map is HashMap { KeySize: 4 or 8 or 16 } hash)
+        {
+            MapHeader* header = (MapHeader*)hash.Handle;
+            LoadMap(map);
+            LoadPointer(2);
+            LoadConstantAddress((nint)header->Entries);
+            _il.Emit(OpCodes.Ldc_I4, (int)header->IndexMask);
+            _il.Emit(OpCodes.Ldc_I4, (int)header->Stride);
+            _il.Emit(OpCodes.Ldc_I8, (long)header->Seed0);
+            _il.Emit(OpCodes.Ldc_I8, (long)header->Seed1);
+            CallStatic(typeof(HashTable), hash.KeySize switch
+            {
+                4 => nameof(HashTable.Lookup4),
+                8 => nameof(HashTable.Lookup8),
+                _ => nameof(HashTable.Lookup16),
+            });
+        }
         else
         {
             LoadMap(map);
             LoadPointer(2);
-            (Type owner, string lookup) = (map, map?.KeySize) switch
-            {
-                (null, _) => (typeof(MapOperations), nameof(MapOperations.Lookup)),
-                (_, 4) => (typeof(HashTable), nameof(HashTable.Lookup4)),
-                (_, 8) => (typeof(HashTable), nameof(HashTable.Lookup8)),
-                (_, 16) => (typeof(HashTable), nameof(HashTable.Lookup16)),
-                _ => (typeof(HashTable), nameof(HashTable.Lookup)),
-            };
-            CallStatic(owner, lookup);
+            CallStatic(map is HashMap ? typeof(HashTable) : typeof(MapOperations), nameof(MapOperations.Lookup));
         }
 
         _il.Emit(OpCodes.Conv_U8);
