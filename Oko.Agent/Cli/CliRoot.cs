@@ -36,6 +36,7 @@ public sealed class CliRoot
         FlowCommands.AddTo(_root, this);
         PortCommands.AddTo(_root, this);
         StatsCommand.AddTo(_root, this);
+        BenchCommands.AddTo(_root, this);
     }
 
     /// <summary>Parses and runs.</summary>

@@ -65,6 +65,11 @@ internal sealed record StatsJson(
     ulong Consumed, IReadOnlyDictionary<string, ulong> Drops, bool Balanced, ulong CompletedChecksums, ulong DroppedPacketOuts,
     ulong DroppedPacketIns, uint Flows, uint Filters, ulong MapBytes, uint Connections);
 
+/// <summary>The result of <c>oko bench filter</c>.</summary>
+internal sealed record BenchFilterJson(
+    string Name, string Engine, int Instructions, double VerifyMilliseconds, double CompileMilliseconds, int Packets, int Rounds,
+    double MedianNanoseconds, double BestNanoseconds, long Accepted, long AllocatedBytes);
+
 /// <summary>Serializers made at build time: reflection would cost more than the whole command.</summary>
 [JsonSerializable(typeof(FilterLoadedJson))]
 [JsonSerializable(typeof(IReadOnlyList<FilterJson>))]
@@ -73,6 +78,7 @@ internal sealed record StatsJson(
 [JsonSerializable(typeof(IReadOnlyList<FlowJson>))]
 [JsonSerializable(typeof(IReadOnlyList<PortJson>))]
 [JsonSerializable(typeof(StatsJson))]
+[JsonSerializable(typeof(BenchFilterJson))]
 internal sealed partial class JsonOutput : JsonSerializerContext
 {
     /// <summary>With the formatting of this program.</summary>

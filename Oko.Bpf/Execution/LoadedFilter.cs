@@ -99,8 +99,12 @@ public sealed unsafe class LoadedFilter : IDisposable
     /// (<see cref="MapReaders"/>).</remarks>
     // SAFETY: the program was verified for any packet of any length, and its maps live until Dispose.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool Matches(FilterContext* context) =>
-        ((_method(context) & _resultMask) == _expected) ^ _matchIfDifferent;
+    public bool Matches(FilterContext* context) => IsMatch(_method(context));
+
+    /// <summary>Reads a result of the program as <see cref="Matches"/> does.</summary>
+    /// <param name="result">r0, 64 bits.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool IsMatch(ulong result) => ((result & _resultMask) == _expected) ^ _matchIfDifferent;
 
     /// <summary>The program's r0, for tools that show it.</summary>
     /// <param name="context">Filled by the caller, fixed in memory during the call.</param>

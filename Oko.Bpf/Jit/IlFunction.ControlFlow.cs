@@ -116,7 +116,7 @@ internal sealed partial class IlFunction
                 };
                 if (update == nameof(MapOperations.Update) && owner == typeof(MapOperations))
                 {
-                    LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+                    LoadWorker();
                 }
 
                 CallStatic(owner, update);
@@ -130,7 +130,7 @@ internal sealed partial class IlFunction
                 LoadContextField(FilterContext.TimeNanosecondsOffset, OpCodes.Ldind_I8);
                 break;
             case HelperId.GetSmpProcessorId:
-                LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+                LoadWorker();
                 _il.Emit(OpCodes.Conv_U8);
                 break;
             case HelperId.GetPrandomU32:
@@ -158,6 +158,42 @@ internal sealed partial class IlFunction
                 LoadPointer(1);
                 LoadRegister(2);
                 CallStatic(typeof(HelperFunctions), nameof(HelperFunctions.Hash));
+                break;
+            case HelperId.MapPush:
+                LoadMap(map);
+                LoadPointer(2);
+                LoadRegister(3);
+                CallStatic(typeof(MapOperations), nameof(MapOperations.Push));
+                break;
+            case HelperId.MapPop or HelperId.MapPeek:
+                LoadMap(map);
+                LoadPointer(2);
+                CallStatic(typeof(MapOperations), helper.Id == HelperId.MapPop ? nameof(MapOperations.Pop) : nameof(MapOperations.Peek));
+                break;
+            case HelperId.RingBufferOutput:
+                LoadMap(map);
+                LoadPointer(2);
+                LoadRegister(3);
+                LoadRegister(4);
+                CallStatic(typeof(RingBuffer), nameof(RingBuffer.Output));
+                break;
+            case HelperId.RingBufferReserve:
+                LoadMap(map);
+                LoadRegister(2);
+                LoadRegister(3);
+                CallStatic(typeof(RingBuffer), nameof(RingBuffer.Reserve));
+                _il.Emit(OpCodes.Conv_U8);
+                break;
+            case HelperId.RingBufferSubmit or HelperId.RingBufferDiscard:
+                LoadPointer(1);
+                LoadRegister(2);
+                CallStatic(typeof(RingBuffer), helper.Id == HelperId.RingBufferSubmit ? nameof(RingBuffer.Submit) : nameof(RingBuffer.Discard));
+                EmitZero(Register.Result);
+                return;
+            case HelperId.RingBufferQuery:
+                LoadMap(map);
+                LoadRegister(2);
+                CallStatic(typeof(RingBuffer), nameof(RingBuffer.Query));
                 break;
             case HelperId.Loop or HelperId.ForEachMapElem:
                 EmitRepetition(slot, helper.Id == HelperId.ForEachMapElem ? map ?? throw Unverified(instruction, slot) : null);
@@ -220,7 +256,7 @@ internal sealed partial class IlFunction
         {
             LoadConstantAddress(map.Handle);
             EmitAddressOf(cursor!);
-            LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+            LoadWorker();
             CallStatic(typeof(MapOperations), nameof(MapOperations.Next));
             _il.Emit(OpCodes.Brfalse, end);
             LoadContext();
@@ -260,6 +296,8 @@ internal sealed partial class IlFunction
         _il.Emit(OpCodes.Conv_U8);
     }
 
+    private void LoadWorker() => LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+
     private void EmitUpdateFlags()
     {
         if (_program.OkoHelpers)
@@ -272,7 +310,8 @@ internal sealed partial class IlFunction
         }
     }
 
-    private void EmitLookup(BpfMap? map)
+    // SAFETY: the header lives as long as the map, which outlives the code.
+    private unsafe void EmitLookup(BpfMap? map)
     {
         if (map is ArrayMap { Type: MapType.Array } array)
         {
@@ -282,25 +321,36 @@ internal sealed partial class IlFunction
             LoadPointer(2);
             CallStatic(typeof(MapOperations), nameof(MapOperations.LookupArray));
         }
+        else if (map is HashMap { Type: MapType.Hash, KeySize: 4 or 8 or 16 } hash)
+        {
+            MapHeader* header = (MapHeader*)hash.Handle;
+            LoadMap(map);
+            LoadPointer(2);
+            LoadConstantAddress((nint)header->Entries);
+            _il.Emit(OpCodes.Ldc_I4, (int)header->IndexMask);
+            _il.Emit(OpCodes.Ldc_I4, (int)header->Stride);
+            _il.Emit(OpCodes.Ldc_I8, (long)header->Seed0);
+            _il.Emit(OpCodes.Ldc_I8, (long)header->Seed1);
+            CallStatic(typeof(HashTable), hash.KeySize switch
+            {
+                4 => nameof(HashTable.Lookup4),
+                8 => nameof(HashTable.Lookup8),
+                _ => nameof(HashTable.Lookup16),
+            });
+        }
         else
         {
             LoadMap(map);
             LoadPointer(2);
-            bool isPlainHash = map?.Type == MapType.Hash;
-            if (!isPlainHash)
+            if (map is { Type: MapType.Hash })
             {
-                LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+                CallStatic(typeof(HashTable), nameof(HashTable.Lookup));
             }
-
-            (Type owner, string lookup) = (isPlainHash, map?.KeySize) switch
+            else
             {
-                (false, _) => (typeof(MapOperations), nameof(MapOperations.Lookup)),
-                (_, 4) => (typeof(HashTable), nameof(HashTable.Lookup4)),
-                (_, 8) => (typeof(HashTable), nameof(HashTable.Lookup8)),
-                (_, 16) => (typeof(HashTable), nameof(HashTable.Lookup16)),
-                _ => (typeof(HashTable), nameof(HashTable.Lookup)),
-            };
-            CallStatic(owner, lookup);
+                LoadWorker();
+                CallStatic(typeof(MapOperations), nameof(MapOperations.Lookup));
+            }
         }
 
         _il.Emit(OpCodes.Conv_U8);

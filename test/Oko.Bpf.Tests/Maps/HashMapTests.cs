@@ -149,7 +149,7 @@ public sealed unsafe class HashMapTests
         long wrong = 0;
         for (uint key = 0; key < next; key++)
         {
-            byte* value = HashTable.Lookup4(header, (byte*)&key);
+            byte* value = HashTable.Lookup(header, (byte*)&key);
             bool right = present.Contains(key) ? value != null && *(long*)value == key : value == null;
             wrong += right ? 0 : 1;
         }
@@ -226,7 +226,7 @@ public sealed unsafe class HashMapTests
                 reader.Enter();
                 for (uint key = 0; key < 200; key += 7)
                 {
-                    byte* value = HashTable.Lookup4(header, (byte*)&key);
+                    byte* value = HashTable.Lookup(header, (byte*)&key);
                     misses += value == null && key < stable ? 1 : 0;
                     wrong += value != null && *(long*)value != key ? 1 : 0;
                 }
@@ -303,7 +303,7 @@ public sealed unsafe class HashMapTests
             reader.Enter();
             for (uint key = 0; key < keys; key++)
             {
-                byte* value = HashTable.Lookup4(map, (byte*)&key);
+                byte* value = HashTable.Lookup(map, (byte*)&key);
                 misses += value != null && *(long*)value == key ? 0 : 1;
             }
 

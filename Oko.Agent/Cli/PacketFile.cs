@@ -1,0 +1,50 @@
+using Oko.Bpf.Execution;
+using PacketDotNet;
+using SharpPcap;
+using SharpPcap.LibPcap;
+
+namespace Oko.Agent.Cli;
+
+/// <summary>Reads capture files named on the command line.</summary>
+internal static class PacketFile
+{
+    private const long MaxBytes = 1L << 30;
+
+    /// <summary>The Ethernet frames of a capture. One that was cut when it was captured is as long as what is left of it.</summary>
+    /// <exception cref="CliException">The file cannot be read, holds no Ethernet frames, none at all, or over 1 GiB of them.</exception>
+    public static PacketSet Read(string path)
+    {
+        try
+        {
+            using var file = new CaptureFileReaderDevice(path);
+            file.Open();
+            if (file.LinkType != LinkLayers.Ethernet)
+            {
+                throw new CliException($"{path}: packets of link layer {file.LinkType}; filters take Ethernet frames.");
+            }
+
+            var packets = new List<byte[]>();
+            long bytes = 0;
+            while (file.GetNextPacket(out var packet) == GetPacketStatus.PacketRead)
+            {
+                bytes += packet.Data.Length;
+                if (bytes > MaxBytes)
+                {
+                    throw new CliException($"{path}: over {MaxBytes} bytes of packets; cut it (tcpdump -r FILE -c COUNT -w SHORTER).");
+                }
+
+                packets.Add(packet.Data.ToArray());
+            }
+
+            return packets.Count > 0 ? new PacketSet(packets) : throw new CliException($"{path}: no packets.");
+        }
+        catch (PcapException exception)
+        {
+            throw new CliException($"{path}: {exception.Message} Name a pcap or pcapng file.", ExitCode.Usage);
+        }
+        catch (Exception exception) when (exception is DllNotFoundException or TypeInitializationException { InnerException: DllNotFoundException })
+        {
+            throw new CliException("Capture files are read by libpcap, which is not installed here; install the package libpcap0.8.");
+        }
+    }
+}
