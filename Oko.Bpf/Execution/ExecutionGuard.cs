@@ -278,7 +278,10 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
             }
 
             uint inEntry = (uint)((nuint)(address - header->Entries) % header->Stride);
-            bool inValue = inEntry >= header->ValueOffset && inEntry + size <= header->ValueOffset + header->ValueSize;
+            uint inValueOrCopy = map.Type is MapType.PerCpuArray or MapType.PerCpuHash
+                ? (inEntry - header->ValueOffset) % PerCpu.CopyBytes(header->ValueSize)
+                : inEntry - header->ValueOffset;
+            bool inValue = inEntry >= header->ValueOffset && inValueOrCopy + (ulong)size <= header->ValueSize;
             return inValue && !(write && (header->Flags & MapCreateFlags.ReadOnlyForPrograms) != 0);
         }
 

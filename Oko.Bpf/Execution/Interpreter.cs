@@ -241,7 +241,7 @@ public sealed unsafe class Interpreter
                         }
 
                         Repetition* started = repetitions + depth + 1;
-                        registers[Register.Result] = started->Start(op, registers);
+                        registers[Register.Result] = started->Start(op, context->Worker, registers);
                         if (!started->IsActive)
                         {
                             guard.SkipCallback();
@@ -286,7 +286,7 @@ public sealed unsafe class Interpreter
                             goto end;
                         }
 
-                        registers[Register.Result] = CallMapHelper(op->Kind, registers);
+                        registers[Register.Result] = CallMapHelper(op->Kind, context->Worker, registers);
                         break;
 
                     case OperationKind.KtimeGetNs:
@@ -429,15 +429,15 @@ public sealed unsafe class Interpreter
         _ => HelperFunctions.Hash((byte*)registers[1], registers[2]),
     };
 
-    private static ulong CallMapHelper(OperationKind kind, ulong* registers)
+    private static ulong CallMapHelper(OperationKind kind, uint worker, ulong* registers)
     {
         var map = (MapHeader*)registers[1];
         byte* key = (byte*)registers[2];
         return kind switch
         {
-            OperationKind.MapLookup => (ulong)MapOperations.Lookup(map, key),
-            OperationKind.MapUpdate => (ulong)MapOperations.Update(map, key, (byte*)registers[3], registers[4]),
-            OperationKind.MapUpdateAny => (ulong)MapOperations.Update(map, key, (byte*)registers[3], MapUpdateFlags.Any),
+            OperationKind.MapLookup => (ulong)MapOperations.Lookup(map, key, worker),
+            OperationKind.MapUpdate => (ulong)MapOperations.Update(map, key, (byte*)registers[3], registers[4], worker),
+            OperationKind.MapUpdateAny => (ulong)MapOperations.Update(map, key, (byte*)registers[3], MapUpdateFlags.Any, worker),
             _ => (ulong)MapOperations.Delete(map, key),
         };
     }

@@ -14,6 +14,7 @@ internal unsafe struct Repetition
     private ulong _rounds;
     private ulong _done;
     private ulong _context;
+    private uint _worker;
 
     /// <summary>Whether the function of this frame is a callback.</summary>
     public bool IsActive { get; private set; }
@@ -29,9 +30,10 @@ internal unsafe struct Repetition
 
     /// <summary>Looks at the arguments of the helper.</summary>
     /// <returns>The helper's result if there is no round, see <see cref="IsActive"/>.</returns>
-    public ulong Start(Operation* operation, ulong* registers)
+    public ulong Start(Operation* operation, uint worker, ulong* registers)
     {
         this = default;
+        _worker = worker;
         if (registers[4] != 0)
         {
             return unchecked((ulong)MapErrno.Invalid);
@@ -91,7 +93,7 @@ internal unsafe struct Repetition
 
         fixed (MapCursor* cursor = &Cursor)
         {
-            return MapCursor.Next(_map, cursor);
+            return MapOperations.Next(_map, cursor, _worker);
         }
     }
 }

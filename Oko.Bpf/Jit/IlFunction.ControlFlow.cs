@@ -17,10 +17,10 @@ internal sealed partial class IlFunction
         {
             case Opcode.Exit:
                 LoadRegister(Register.Result);
-                _il.Emit(OpCodes.Ret);
+                EmitReturn();
                 break;
             case Opcode.JumpAlways or Opcode.JumpAlways32:
-                _il.Emit(OpCodes.Br, _labels[(int)instruction.JumpTarget(slot)]);
+                _il.Emit(OpCodes.Br, LabelOf((int)instruction.JumpTarget(slot)));
                 break;
             case Opcode.Call when instruction.Src == CallKind.Local:
                 EmitLocalCall(instruction, slot);
@@ -70,7 +70,7 @@ internal sealed partial class IlFunction
             JumpOperation.BitsSet => OpCodes.Brtrue,
             _ => throw Unverified(instruction, slot),
         };
-        _il.Emit(branch, _labels[(int)instruction.JumpTarget(slot)]);
+        _il.Emit(branch, LabelOf((int)instruction.JumpTarget(slot)));
     }
 
     // One method per function gives for free that a call keeps r6 to r9 and has a frame of its own.
@@ -110,16 +110,21 @@ internal sealed partial class IlFunction
                 EmitUpdateFlags();
                 (Type owner, string update) = map switch
                 {
-                    HashMap => (typeof(HashTable), nameof(HashTable.Update)),
-                    ArrayMap => (typeof(MapOperations), nameof(MapOperations.UpdateArray)),
+                    { Type: MapType.Hash } => (typeof(HashTable), nameof(HashTable.Update)),
+                    { Type: MapType.Array } => (typeof(MapOperations), nameof(MapOperations.UpdateArray)),
                     _ => (typeof(MapOperations), nameof(MapOperations.Update)),
                 };
+                if (update == nameof(MapOperations.Update) && owner == typeof(MapOperations))
+                {
+                    LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+                }
+
                 CallStatic(owner, update);
                 break;
             case HelperId.MapDelete:
                 LoadMap(map);
                 LoadPointer(2);
-                CallStatic(map is HashMap ? typeof(HashTable) : typeof(MapOperations), nameof(MapOperations.Delete));
+                CallStatic(map?.Type == MapType.Hash ? typeof(HashTable) : typeof(MapOperations), nameof(MapOperations.Delete));
                 break;
             case HelperId.KtimeGetNs:
                 LoadContextField(FilterContext.TimeNanosecondsOffset, OpCodes.Ldind_I8);
@@ -215,7 +220,8 @@ internal sealed partial class IlFunction
         {
             LoadConstantAddress(map.Handle);
             EmitAddressOf(cursor!);
-            CallStatic(typeof(MapCursor), nameof(MapCursor.Next));
+            LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+            CallStatic(typeof(MapOperations), nameof(MapOperations.Next));
             _il.Emit(OpCodes.Brfalse, end);
             LoadContext();
             _il.Emit(OpCodes.Ldc_I8, (long)map.Handle);
@@ -269,7 +275,7 @@ internal sealed partial class IlFunction
     // SAFETY: the header lives as long as the map, which outlives the code.
     private unsafe void EmitLookup(BpfMap? map)
     {
-        if (map is ArrayMap array)
+        if (map is ArrayMap { Type: MapType.Array } array)
         {
             LoadConstantAddress(array.ElementsAddress);
             _il.Emit(OpCodes.Ldc_I4, array.MaxEntries);
@@ -277,7 +283,7 @@ internal sealed partial class IlFunction
             LoadPointer(2);
             CallStatic(typeof(MapOperations), nameof(MapOperations.LookupArray));
         }
-        else if (map is HashMap { KeySize: 4 or 8 or 16 } hash)
+        else if (map is { Type: MapType.Hash, KeySize: 4 or 8 or 16 } hash)
         {
             MapHeader* header = (MapHeader*)hash.Handle;
             LoadMap(map);
@@ -298,7 +304,15 @@ internal sealed partial class IlFunction
         {
             LoadMap(map);
             LoadPointer(2);
-            CallStatic(map is HashMap ? typeof(HashTable) : typeof(MapOperations), nameof(MapOperations.Lookup));
+            if (map?.Type == MapType.Hash)
+            {
+                CallStatic(typeof(HashTable), nameof(HashTable.Lookup));
+            }
+            else
+            {
+                LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+                CallStatic(typeof(MapOperations), nameof(MapOperations.Lookup));
+            }
         }
 
         _il.Emit(OpCodes.Conv_U8);

@@ -3,7 +3,7 @@ using Oko.Bpf.Loading;
 
 namespace Oko.Bpf.Maps;
 
-/// <summary><c>BPF_MAP_TYPE_ARRAY</c>: elements 0 to capacity - 1, always there, zero at first. See <see cref="BpfMap"/> for
+/// <summary><c>BPF_MAP_TYPE_ARRAY</c> and <c>BPF_MAP_TYPE_PERCPU_ARRAY</c>: elements 0 to capacity - 1, always there, zero at first. See <see cref="BpfMap"/> for
 /// threads and ownership.</summary>
 /// <remarks>The key is a 4-byte little-endian index. Elements are padded to 8 bytes.</remarks>
 public sealed unsafe class ArrayMap : BpfMap
@@ -11,7 +11,7 @@ public sealed unsafe class ArrayMap : BpfMap
     internal ArrayMap(MapSpec spec)
         : base(spec, MemoryBytes(spec))
     {
-        Header->Stride = MapMemory.Align8(spec.ValueSize);
+        Header->Stride = StrideOf(spec);
         Header->SlabEntries = spec.MaxEntries;
         Header->Entries = (byte*)Header + MapHeader.SizeBytes;
     }
@@ -40,7 +40,7 @@ public sealed unsafe class ArrayMap : BpfMap
         for (uint element = 0; element < Header->MaxEntries; element++)
         {
             var key = new byte[4];
-            var value = new byte[ValueSize];
+            var value = new byte[DumpValueSize];
             BinaryPrimitives.WriteUInt32LittleEndian(key, element);
             TryLookup(key, value);
             entries.Add((key, value));
@@ -50,7 +50,11 @@ public sealed unsafe class ArrayMap : BpfMap
     }
 
     internal static long MemoryBytes(MapSpec spec) =>
-        checked(MapHeader.SizeBytes + ((long)spec.MaxEntries * MapMemory.Align8(spec.ValueSize)));
+        checked(MapHeader.SizeBytes + ((long)spec.MaxEntries * StrideOf(spec)));
+
+    private static uint StrideOf(MapSpec spec) => spec.Type == MapType.PerCpuArray
+        ? BpfMap.MaxWorkers * PerCpu.CopyBytes(spec.ValueSize)
+        : MapMemory.Align8(spec.ValueSize);
 
     private protected override int DeleteEntry(byte* key)
     {

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Oko.Bpf.Loading;
 
@@ -15,6 +16,9 @@ public abstract unsafe class BpfMap : IDisposable
 
     /// <summary>Largest value in bytes.</summary>
     public const uint MaxValueSize = 1 << 20;
+
+    /// <summary>Largest value of a per-CPU map in bytes, as in Linux.</summary>
+    public const uint MaxPerCpuValueSize = 32768;
 
     /// <summary>Largest capacity in entries.</summary>
     public const uint MaxCapacity = 1 << 26;
@@ -55,8 +59,22 @@ public abstract unsafe class BpfMap : IDisposable
     /// <summary>Bytes of a key.</summary>
     public int KeySize => (int)Spec.KeySize;
 
-    /// <summary>Bytes of a value.</summary>
+    /// <summary>Bytes of a value as a program sees it.</summary>
     public int ValueSize => (int)Spec.ValueSize;
+
+    /// <summary>Bytes of a value as the controller sees it: for per-CPU maps the copies of all <see cref="MaxWorkers"/> workers side
+    /// by side, without padding.</summary>
+    public int DumpValueSize => IsPerCpu ? ValueSize * MaxWorkers : ValueSize;
+
+    /// <summary>What the controller may do with the map.</summary>
+    public MapAccess Access => Type switch
+    {
+        MapType.Queue or MapType.Stack => MapAccess.Update | MapAccess.Clear | MapAccess.Dump,
+        MapType.RingBuffer => MapAccess.Consume,
+        MapType.BloomFilter => MapAccess.Update | MapAccess.Clear,
+        MapType.CountMinSketch => MapAccess.Lookup | MapAccess.Update | MapAccess.Clear,
+        _ => MapAccess.Lookup | MapAccess.Update | MapAccess.Delete | MapAccess.Clear | MapAccess.Dump,
+    };
 
     /// <summary>Capacity in entries.</summary>
     public int MaxEntries => (int)Spec.MaxEntries;
@@ -73,7 +91,9 @@ public abstract unsafe class BpfMap : IDisposable
     private protected MapHeader* Header { get; private set; }
 
     /// <summary>Whether maps of a type can be created.</summary>
-    public static bool IsSupported(MapType type) => type is MapType.Hash or MapType.Array;
+    public static bool IsSupported(MapType type) => type is MapType.Hash or MapType.Array or MapType.PerCpuHash or MapType.PerCpuArray or
+        MapType.LruHash or MapType.LpmTrie or MapType.Queue or MapType.Stack or MapType.RingBuffer or
+        MapType.BloomFilter or MapType.CountMinSketch;
 
     /// <summary>Says what is wrong with a definition, in one sentence with the allowed range; null when nothing is.</summary>
     public static string? FindFault(MapSpec spec)
@@ -81,31 +101,25 @@ public abstract unsafe class BpfMap : IDisposable
         if (!IsSupported(spec.Type))
         {
             return $"map '{spec.Name}': type {(uint)spec.Type} ({spec.Type}) is not supported; " +
-                "use BPF_MAP_TYPE_HASH (1) or BPF_MAP_TYPE_ARRAY (2)";
+                "use BPF_MAP_TYPE_HASH (1), ARRAY (2), PERCPU_HASH (5), PERCPU_ARRAY (6), LRU_HASH (9), LPM_TRIE (11), QUEUE (22), STACK (23), RINGBUF (27), BLOOM_FILTER (30) or the count-min sketch (0x4f4b0001)";
         }
 
-        if (spec.Type == MapType.Array && spec.KeySize != 4)
+        if (FindSizeFault(spec) is { } fault)
         {
-            return $"map '{spec.Name}': an array has keys of 4 bytes, not {spec.KeySize}";
+            return fault;
         }
 
-        if (spec.KeySize is 0 or > MaxKeySize)
-        {
-            return $"map '{spec.Name}': key size {spec.KeySize} is not in 1..{MaxKeySize} bytes";
-        }
-
-        if (spec.ValueSize is 0 or > MaxValueSize)
-        {
-            return $"map '{spec.Name}': value size {spec.ValueSize} is not in 1..{MaxValueSize} bytes";
-        }
-
-        if (spec.MaxEntries is 0 or > MaxCapacity)
+        if (spec.MaxEntries == 0 || spec.MaxEntries > MaxCapacity)
         {
             return $"map '{spec.Name}': {spec.MaxEntries} entries are not in 1..{MaxCapacity}";
         }
 
-        uint allowed = MapCreateFlags.ReadOnlyForPrograms |
-            (spec.Type == MapType.Array ? MapCreateFlags.MemoryMappable : MapCreateFlags.NoPreallocation);
+        uint allowed = MapCreateFlags.ReadOnlyForPrograms | spec.Type switch
+        {
+            MapType.Array => MapCreateFlags.MemoryMappable,
+            MapType.Hash or MapType.PerCpuHash or MapType.LpmTrie => MapCreateFlags.NoPreallocation,
+            _ => 0,
+        };
         if ((spec.Flags & ~allowed) != 0)
         {
             return $"map '{spec.Name}': flags 0x{spec.Flags & ~allowed:x} are not supported; allowed are 0x{allowed:x}";
@@ -131,18 +145,26 @@ public abstract unsafe class BpfMap : IDisposable
     public static BpfMap Create(MapSpec spec)
     {
         ThrowIfFaulty(spec);
-        return spec.Type == MapType.Array ? new ArrayMap(spec) : new HashMap(spec);
+        return spec.Type switch
+        {
+            MapType.Array or MapType.PerCpuArray => new ArrayMap(spec),
+            MapType.Queue or MapType.Stack => new QueueMap(spec),
+            MapType.RingBuffer => new RingBufferMap(spec),
+            MapType.BloomFilter or MapType.CountMinSketch => new SketchMap(spec),
+            _ => new HashMap(spec),
+        };
     }
 
-    /// <summary>Whether this map can take the place of one with this definition: equal name, type, sizes, capacity and
-    /// flags.</summary>
+    /// <summary>Whether this map can take the place of one with this definition: equal name, type, sizes, capacity,
+    /// flags and extra number.</summary>
     public bool IsCompatibleWith(MapSpec spec) =>
         Spec.Name == spec.Name && Spec.Type == spec.Type && Spec.KeySize == spec.KeySize &&
-        Spec.ValueSize == spec.ValueSize && Spec.MaxEntries == spec.MaxEntries && Spec.Flags == spec.Flags;
+        Spec.ValueSize == spec.ValueSize && Spec.MaxEntries == spec.MaxEntries && Spec.Flags == spec.Flags &&
+        Spec.MapExtra == spec.MapExtra;
 
     /// <summary>Copies the value of a key.</summary>
     /// <param name="key">Exactly <see cref="KeySize"/> bytes.</param>
-    /// <param name="value">Exactly <see cref="ValueSize"/> bytes; unchanged when the key is not there.</param>
+    /// <param name="value">Exactly <see cref="DumpValueSize"/> bytes; unchanged when the key is not there.</param>
     /// <returns>Whether the key is there.</returns>
     public bool TryLookup(ReadOnlySpan<byte> key, Span<byte> value)
     {
@@ -150,21 +172,13 @@ public abstract unsafe class BpfMap : IDisposable
         CheckValue(value.Length);
         fixed (byte* keyBytes = key, valueBytes = value)
         {
-            MapMemory.Enter(Header);
-            byte* found = MapOperations.Lookup(Header, keyBytes);
-            if (found != null)
-            {
-                MapMemory.Copy(valueBytes, found, Header->ValueSize);
-            }
-
-            MapMemory.Exit(Header);
-            return found != null;
+            return CopyValue(keyBytes, valueBytes);
         }
     }
 
     /// <summary>Creates or changes an entry. Waits up to 200 ms for workers to let go of removed entries.</summary>
     /// <param name="key">Exactly <see cref="KeySize"/> bytes.</param>
-    /// <param name="value">Exactly <see cref="ValueSize"/> bytes.</param>
+    /// <param name="value">Exactly <see cref="DumpValueSize"/> bytes.</param>
     /// <param name="flags">One of <see cref="MapUpdateFlags"/>.</param>
     /// <returns>0 or a negative <see cref="MapErrno"/>.</returns>
     public int Update(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, ulong flags)
@@ -173,11 +187,11 @@ public abstract unsafe class BpfMap : IDisposable
         CheckValue(value.Length);
         fixed (byte* keyBytes = key, valueBytes = value)
         {
-            long result = MapOperations.Update(Header, keyBytes, valueBytes, flags);
+            long result = UpdateEntry(keyBytes, valueBytes, flags);
             for (long until = Environment.TickCount64 + 200; result == MapErrno.Busy && Environment.TickCount64 < until;)
             {
                 Thread.Sleep(0);
-                result = MapOperations.Update(Header, keyBytes, valueBytes, flags);
+                result = UpdateEntry(keyBytes, valueBytes, flags);
             }
 
             return (int)result;
@@ -232,12 +246,95 @@ public abstract unsafe class BpfMap : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    private protected bool IsPerCpu => Type is MapType.PerCpuArray or MapType.PerCpuHash;
+
     private protected abstract int DeleteEntry(byte* key);
+
+    /// <summary>Copies the value of a key under the lock, if there is one.</summary>
+    private protected virtual bool CopyValue(byte* key, byte* value)
+    {
+        MapMemory.Enter(Header);
+        byte* found = MapOperations.Lookup(Header, key, worker: 0);
+        if (found != null && IsPerCpu)
+        {
+            PerCpu.Read(Header, found, value);
+        }
+        else if (found != null)
+        {
+            MapMemory.Copy(value, found, Header->ValueSize);
+        }
+
+        MapMemory.Exit(Header);
+        return found != null;
+    }
 
     private protected void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Header == null, this);
 
-    private static long Layout(MapSpec spec) =>
-        spec.Type == MapType.Array ? ArrayMap.MemoryBytes(spec) : HashMap.MemoryBytes(spec);
+    private static string? FindSizeFault(MapSpec spec)
+    {
+        bool isArray = spec.Type is MapType.Array or MapType.PerCpuArray;
+        if (isArray && spec.KeySize != 4)
+        {
+            return $"map '{spec.Name}': an array has keys of 4 bytes, not {spec.KeySize}";
+        }
+
+        if (spec.Type == MapType.LpmTrie && (spec.KeySize < 5 || spec.KeySize > sizeof(uint) + LpmTable.MaxDataBytes))
+        {
+            return $"map '{spec.Name}': key size {spec.KeySize} is not in 5..{sizeof(uint) + LpmTable.MaxDataBytes} bytes: a u32 prefix length and the data";
+        }
+
+        if (spec.Type == MapType.LpmTrie && (spec.Flags & MapCreateFlags.NoPreallocation) == 0)
+        {
+            return $"map '{spec.Name}': a prefix map needs the flag BPF_F_NO_PREALLOC (1) in map_flags, as in Linux";
+        }
+
+        if (spec.Type == MapType.CountMinSketch && spec.ValueSize is not (4 or 8))
+        {
+            return $"map '{spec.Name}': counters of a count-min sketch have 4 or 8 bytes, not {spec.ValueSize}";
+        }
+
+        uint mostExtra = spec.Type switch { MapType.BloomFilter => 15, MapType.CountMinSketch => 8, _ => uint.MaxValue };
+        if (spec.MapExtra > mostExtra)
+        {
+            return $"map '{spec.Name}': map_extra {spec.MapExtra} is not in 0..{mostExtra}";
+        }
+
+        bool hasKeys = spec.Type is not (MapType.Queue or MapType.Stack or MapType.RingBuffer or MapType.BloomFilter);
+        if (!hasKeys && spec.KeySize != 0)
+        {
+            return $"map '{spec.Name}': a map of type {spec.Type} has no keys, so the key size is 0, not {spec.KeySize}";
+        }
+
+        if (hasKeys && (spec.KeySize == 0 || spec.KeySize > MaxKeySize))
+        {
+            return $"map '{spec.Name}': key size {spec.KeySize} is not in 1..{MaxKeySize} bytes";
+        }
+
+        if (spec.Type == MapType.RingBuffer)
+        {
+            return spec.ValueSize != 0 ? $"map '{spec.Name}': a ring buffer has no values, so the value size is 0, not {spec.ValueSize}"
+                : spec.MaxEntries % 4096 != 0 || !BitOperations.IsPow2(spec.MaxEntries)
+                ? $"map '{spec.Name}': {spec.MaxEntries} bytes are no size of a ring buffer; max_entries is a power of two from 4096 on"
+                : null;
+        }
+
+        uint largest = spec.Type is MapType.PerCpuArray or MapType.PerCpuHash ? MaxPerCpuValueSize : MaxValueSize;
+        return spec.ValueSize == 0 || spec.ValueSize > largest
+            ? $"map '{spec.Name}': value size {spec.ValueSize} is not in 1..{largest} bytes"
+            : null;
+    }
+
+    private static long Layout(MapSpec spec) => spec.Type switch
+    {
+        MapType.Array or MapType.PerCpuArray => ArrayMap.MemoryBytes(spec),
+        MapType.Queue or MapType.Stack => QueueMap.MemoryBytes(spec),
+        MapType.RingBuffer => RingBufferMap.MemoryBytes(spec),
+        MapType.BloomFilter or MapType.CountMinSketch => SketchMap.MemoryBytes(spec),
+        _ => HashMap.MemoryBytes(spec),
+    };
+
+    private long UpdateEntry(byte* key, byte* value, ulong flags) =>
+        KeySize == 0 ? MapOperations.Push(Header, value, flags) : MapOperations.Update(Header, key, value, flags, HashTable.AllWorkers);
 
     private static void ThrowIfFaulty(MapSpec spec)
     {
@@ -258,9 +355,9 @@ public abstract unsafe class BpfMap : IDisposable
 
     private void CheckValue(int length)
     {
-        if (length != ValueSize)
+        if (length != DumpValueSize)
         {
-            throw new ArgumentException($"Map '{Name}' has values of {ValueSize} bytes, not {length}.", nameof(length));
+            throw new ArgumentException($"Map '{Name}' has values of {DumpValueSize} bytes, not {length}.", nameof(length));
         }
     }
 }

@@ -5,7 +5,7 @@ using Oko.Bpf.Loading;
 
 namespace Oko.Bpf.Maps;
 
-/// <summary><c>BPF_MAP_TYPE_HASH</c>. The operations and the memory rules stand in <see cref="HashTable"/>; see
+/// <summary><c>BPF_MAP_TYPE_HASH</c>, <c>BPF_MAP_TYPE_PERCPU_HASH</c>, <c>BPF_MAP_TYPE_LRU_HASH</c>, <c>BPF_MAP_TYPE_LPM_TRIE</c>. The operations and the memory rules stand in <see cref="HashTable"/>; see
 /// <see cref="BpfMap"/> for threads and ownership.</summary>
 public sealed unsafe class HashMap : BpfMap
 {
@@ -26,6 +26,8 @@ public sealed unsafe class HashMap : BpfMap
         memory += shape.Entries * shape.Stride;
         Header->Stamps = (ulong*)memory;
         memory += shape.Entries * sizeof(ulong);
+        Header->Lengths = (ulong*)memory;
+        memory += shape.LengthsBytes;
         Header->Links = (uint*)memory;
 
         Header->Stride = shape.Stride;
@@ -69,7 +71,14 @@ public sealed unsafe class HashMap : BpfMap
                 if (Header->Links[entry] == HashTable.InUse)
                 {
                     byte* key = HashTable.EntryAt(Header, entry);
-                    HashTable.DeleteLocked(Header, HashTable.Hash(Header, key), key);
+                    if (Type == MapType.LpmTrie)
+                    {
+                        LpmTable.DeleteLocked(Header, key);
+                    }
+                    else
+                    {
+                        HashTable.DeleteLocked(Header, HashTable.Hash(Header, key), key);
+                    }
                 }
             }
 
@@ -83,7 +92,7 @@ public sealed unsafe class HashMap : BpfMap
         ThrowIfDisposed();
         var entries = new List<(byte[] Key, byte[] Value)>(Count);
         uint turn = EntriesPerTurn;
-        var buffer = new byte[turn * (KeySize + ValueSize)];
+        var buffer = new byte[turn * (KeySize + DumpValueSize)];
         for (uint first = 1; first < Header->FreshEntry; first += turn)
         {
             CopyTurn(first, first + turn, buffer, entries);
@@ -95,25 +104,51 @@ public sealed unsafe class HashMap : BpfMap
     internal static long MemoryBytes(MapSpec spec)
     {
         Shape shape = ShapeOf(spec);
-        return checked(MapHeader.SizeBytes + (2 * shape.IndexBytes) +
+        return checked(MapHeader.SizeBytes + (2 * shape.IndexBytes) + shape.LengthsBytes +
             (shape.Entries * (shape.Stride + sizeof(ulong) + sizeof(uint))));
     }
 
-    private protected override int DeleteEntry(byte* key) => (int)HashTable.Delete(Header, key);
+    private protected override int DeleteEntry(byte* key) => (int)MapOperations.Delete(Header, key);
+
+    private protected override bool CopyValue(byte* key, byte* value)
+    {
+        if (Type != MapType.LpmTrie)
+        {
+            return base.CopyValue(key, value);
+        }
+
+        MapMemory.Enter(Header);
+        byte* found = LpmTable.LookupExact(Header, key);
+        if (found != null)
+        {
+            MapMemory.Copy(value, found, Header->ValueSize);
+        }
+
+        MapMemory.Exit(Header);
+        return found != null;
+    }
 
     private static Shape ShapeOf(MapSpec spec)
     {
         uint slack = QuarantineEntries(spec.MaxEntries);
         uint words = BitOperations.RoundUpToPowerOf2(2 * (spec.MaxEntries + slack));
         long entries = 1L + spec.MaxEntries + slack;
-        return new Shape(words, entries, MapMemory.Align8(spec.KeySize) + MapMemory.Align8(spec.ValueSize));
+        return new Shape(words, entries, MapMemory.Align8(spec.KeySize) + ValueBytes(spec),
+            spec.Type == MapType.LpmTrie ? LpmTable.LengthsBytes(spec.KeySize) : 0);
     }
+
+    private static uint ValueBytes(MapSpec spec) => spec.Type switch
+    {
+        MapType.PerCpuHash => MaxWorkers * PerCpu.CopyBytes(spec.ValueSize),
+        MapType.LruHash => MapMemory.Align8(spec.ValueSize) + sizeof(ulong),
+        _ => MapMemory.Align8(spec.ValueSize),
+    };
 
     // Only raw copying happens under the lock, into memory that is there already.
     private void CopyTurn(uint first, uint end, byte[] buffer, List<(byte[] Key, byte[] Value)> entries)
     {
         int keySize = KeySize;
-        int valueSize = ValueSize;
+        int valueSize = DumpValueSize;
         int copied = 0;
         MapMemory.Enter(Header);
         end = Math.Min(end, Header->FreshEntry);
@@ -126,7 +161,14 @@ public sealed unsafe class HashMap : BpfMap
                     byte* source = HashTable.EntryAt(Header, entry);
                     byte* place = target + (copied++ * (keySize + valueSize));
                     MapMemory.Copy(place, source, (uint)keySize);
-                    MapMemory.Copy(place + keySize, source + Header->ValueOffset, (uint)valueSize);
+                    if (IsPerCpu)
+                    {
+                        PerCpu.Read(Header, source + Header->ValueOffset, place + keySize);
+                    }
+                    else
+                    {
+                        MapMemory.Copy(place + keySize, source + Header->ValueOffset, (uint)valueSize);
+                    }
                 }
             }
         }
@@ -139,7 +181,7 @@ public sealed unsafe class HashMap : BpfMap
         }
     }
 
-    private readonly record struct Shape(uint IndexWords, long Entries, uint Stride)
+    private readonly record struct Shape(uint IndexWords, long Entries, uint Stride, uint LengthsBytes)
     {
         public long IndexBytes => (long)IndexWords * sizeof(ulong);
     }

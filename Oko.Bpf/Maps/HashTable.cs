@@ -38,6 +38,9 @@ namespace Oko.Bpf.Maps;
 /// and <see cref="MapReaders"/>.</summary>
 internal static unsafe partial class HashTable
 {
+    /// <summary>The worker of an update that brings every worker's copy.</summary>
+    public const uint AllWorkers = uint.MaxValue;
+
     /// <summary>Index word of a removed key.</summary>
     public const ulong Tombstone = 1;
 
@@ -167,9 +170,48 @@ internal static unsafe partial class HashTable
 
         uint hash = Hash(map, key);
         MapMemory.Enter(map);
-        long result = UpdateLocked(map, hash, key, value, flags);
+        long result = UpdateLocked(map, hash, key, value, flags, worker: 0);
         MapMemory.Exit(map);
         return result;
+    }
+
+    /// <summary>Creates an entry or changes one worker's copy of its value (per-CPU hash); a new entry's other copies are zero.</summary>
+    /// <param name="map">The map's handle.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="value">One value, or one after the other for <see cref="AllWorkers"/>.</param>
+    /// <param name="flags">As for <see cref="Update"/>.</param>
+    /// <param name="worker">Number of the worker, or <see cref="AllWorkers"/>.</param>
+    /// <returns>As <see cref="Update"/>.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    public static long UpdatePerCpu(MapHeader* map, byte* key, byte* value, ulong flags, uint worker)
+    {
+        if (flags > MapUpdateFlags.Exist)
+        {
+            return MapErrno.Invalid;
+        }
+
+        uint hash = Hash(map, key);
+        MapMemory.Enter(map);
+        long result = UpdateLocked(map, hash, key, value, flags, worker);
+        MapMemory.Exit(map);
+        return result;
+    }
+
+    /// <summary>Lookup that also notes that the entry is in use, so that it is not the next to go (LRU hash).</summary>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    public static byte* LookupLru(MapHeader* map, byte* key)
+    {
+        byte* value = Lookup(map, key);
+        if (value != null)
+        {
+            ulong* referenced = ReferencedAt(map, value - map->ValueOffset);
+            if (*referenced == 0)
+            {
+                *referenced = 1;
+            }
+        }
+
+        return value;
     }
 
     /// <summary>Removes an entry.</summary>
@@ -243,7 +285,8 @@ internal static unsafe partial class HashTable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static byte* EntryAt(MapHeader* map, uint entry) => map->Entries + ((nuint)entry * map->Stride);
 
-    private static long UpdateLocked(MapHeader* map, uint hash, byte* key, byte* value, ulong flags)
+    /// <summary>Creates or changes an entry; the caller holds the lock. The worker matters to per-CPU maps only.</summary>
+    public static long UpdateLocked(MapHeader* map, uint hash, byte* key, byte* value, ulong flags, uint worker)
     {
         if (map->UsedIndexWords >= TidyLimit(map) || map->IsTidying)
         {
@@ -268,7 +311,7 @@ internal static unsafe partial class HashTable
                     return MapErrno.Exists;
                 }
 
-                MapMemory.Copy(EntryAt(map, (uint)word) + map->ValueOffset, value, map->ValueSize);
+                WriteValue(map, EntryAt(map, (uint)word), value, worker, isNew: false);
                 return MapErrno.None;
             }
         }
@@ -278,7 +321,8 @@ internal static unsafe partial class HashTable
             return MapErrno.NotFound;
         }
 
-        if (map->Count >= map->MaxEntries)
+        bool mustEvict = map->Count >= map->MaxEntries;
+        if (mustEvict && map->Type != MapType.LruHash)
         {
             map->RefusedUpdates++;
             return MapErrno.Full;
@@ -297,9 +341,22 @@ internal static unsafe partial class HashTable
             return MapErrno.Busy;
         }
 
+        if (mustEvict)
+        {
+            // The removal may have emptied words on this key's way, so its place is sought anew.
+            Evict(map);
+            slot = hash & mask;
+            while (index[slot] > Tombstone)
+            {
+                slot = (slot + 1) & mask;
+            }
+
+            place = index[slot] == Tombstone ? slot : NoPlace;
+        }
+
         byte* memory = EntryAt(map, entry);
         MapMemory.Copy(memory, key, map->KeySize);
-        MapMemory.Copy(memory + map->ValueOffset, value, map->ValueSize);
+        WriteValue(map, memory, value, worker, isNew: true);
         map->Links[entry] = InUse;
         map->Count++;
         ulong published = ((ulong)hash << 32) | entry;
@@ -318,6 +375,22 @@ internal static unsafe partial class HashTable
         return MapErrno.None;
     }
 
+    private static void WriteValue(MapHeader* map, byte* entry, byte* value, uint worker, bool isNew)
+    {
+        byte* target = entry + map->ValueOffset;
+        if (map->Type == MapType.PerCpuHash)
+        {
+            PerCpu.Write(map, target, value, worker, isNew);
+            return;
+        }
+
+        MapMemory.Copy(target, value, map->ValueSize);
+        if (map->Type == MapType.LruHash)
+        {
+            *ReferencedAt(map, entry) = isNew ? 0ul : 1;
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong* CurrentIndex(MapHeader* map) => (ulong*)Volatile.Read(ref *(nuint*)&map->Index);
 
@@ -334,7 +407,7 @@ internal static unsafe partial class HashTable
     // One 64x64 -> 128 multiplication; both halves depend on all bits of the secret. BigMul hands the low half over in memory, which
     // holds up every lookup by five cycles; a second multiplication at the same time costs less.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong Fold(ulong left, ulong right)
+    internal static ulong Fold(ulong left, ulong right)
     {
         if (Bmi2.X64.IsSupported)
         {

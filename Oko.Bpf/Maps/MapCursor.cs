@@ -17,13 +17,13 @@ internal unsafe struct MapCursor
     /// <summary>Address of the entry's value.</summary>
     public byte* Value;
 
-    /// <summary>Goes on to the next entry of an array or hash map.</summary>
+    /// <summary>Goes on to the next entry of an array or hash map; in maps of other types there is none.</summary>
     /// <param name="map">The map's handle.</param>
     /// <param name="cursor">Fixed in memory for as long as <see cref="Key"/> is used.</param>
     /// <returns>Whether there was one. Entries that others add or delete meanwhile may or may not come up.</returns>
     public static bool Next(MapHeader* map, MapCursor* cursor)
     {
-        if (map->Type == MapType.Array)
+        if (map->Type is MapType.Array or MapType.PerCpuArray)
         {
             if (cursor->Position >= map->MaxEntries)
             {
@@ -34,6 +34,11 @@ internal unsafe struct MapCursor
             cursor->Key = (byte*)&cursor->Index;
             cursor->Value = map->Entries + ((nuint)cursor->Index * map->Stride);
             return true;
+        }
+
+        if (map->Type is not (MapType.Hash or MapType.LruHash or MapType.PerCpuHash))
+        {
+            return false;
         }
 
         // Entry 0 of a hash map is never used.

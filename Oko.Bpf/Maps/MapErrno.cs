@@ -9,6 +9,12 @@ public static class MapErrno
     /// <summary><c>-ENOENT</c>: no such key, and the flags ask for one (<see cref="MapUpdateFlags.Exist"/>, delete).</summary>
     public const int NotFound = -2;
 
+    /// <summary><c>-EAGAIN</c>: the ring buffer has no room for the record.</summary>
+    public const int TryAgain = -11;
+
+    /// <summary><c>-EOPNOTSUPP</c>: the map type does not offer the operation.</summary>
+    public const int NotSupported = -95;
+
     /// <summary><c>-E2BIG</c>: the map is full, or an array index is out of range.</summary>
     public const int Full = -7;
 

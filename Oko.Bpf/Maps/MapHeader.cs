@@ -6,13 +6,13 @@ namespace Oko.Bpf.Maps;
 
 /// <summary>The head of a map's unmanaged memory; its address is the map's handle, the value a program holds for the map.
 /// Owned by one <see cref="BpfMap"/>; programs of any thread read the first cache line.</summary>
-/// <remarks>At most 192 bytes, aligned to 64. The first line changes never, except <see cref="Index"/>, so that lookups of several
+/// <remarks>At most 256 bytes, aligned to 64. The first line changes never, except <see cref="Index"/>, so that lookups of several
 /// workers share it. The rest belongs to whoever holds <see cref="Lock"/>.</remarks>
 [StructLayout(LayoutKind.Sequential)]
 public unsafe struct MapHeader
 {
     /// <summary>Bytes reserved for the header.</summary>
-    public const int SizeBytes = 192;
+    public const int SizeBytes = 256;
 
     /// <summary>A <see cref="MapType"/>.</summary>
     internal MapType Type;
@@ -100,4 +100,25 @@ public unsafe struct MapHeader
 
     /// <summary>Updates refused since the map was full (hash).</summary>
     internal ulong RefusedUpdates;
+
+    /// <summary>Position of the oldest element (queue, stack), or of the next record to be consumed (ring buffer).</summary>
+    internal ulong Oldest;
+
+    /// <summary>Position of the next record to be written (ring buffer). Published with release order.</summary>
+    internal ulong Produced;
+
+    /// <summary>Reservations refused since the last record (ring buffer).</summary>
+    internal uint LostSinceRecord;
+
+    /// <summary>The entry that is looked at next when one has to go (LRU hash).</summary>
+    internal uint ClockHand;
+
+    /// <summary>One bit per prefix length that has entries, followed by a u32 count per length (LPM trie).</summary>
+    internal ulong* Lengths;
+
+    /// <summary>Hashes per item (bloom filter), rows of counters (count-min sketch).</summary>
+    internal uint Rows;
+
+    /// <summary>One result cell per worker (count-min sketch).</summary>
+    internal byte* Results;
 }

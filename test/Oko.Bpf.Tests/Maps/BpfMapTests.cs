@@ -51,7 +51,10 @@ public sealed class BpfMapTests
         MapOperations.Delete((MapHeader*)map.Handle, (byte*)&key).Should().Be(MapErrno.Invalid);
     }
 
-    [TestCase(MapType.LruHash, 4u, 4u, 4u, 0u, "*type 9*")]
+    [TestCase(MapType.Unspecified, 4u, 4u, 4u, 0u, "*type 0*")]
+    [TestCase(MapType.RingBuffer, 0u, 0u, 5000u, 0u, "*power of two*")]
+    [TestCase(MapType.RingBuffer, 4u, 0u, 4096u, 0u, "*no keys*")]
+    [TestCase(MapType.PerCpuArray, 4u, 32769u, 4u, 0u, "*value size 32769*1..32768*")]
     [TestCase(MapType.Hash, 0u, 4u, 4u, 0u, "*key size 0*1..512*")]
     [TestCase(MapType.Hash, 513u, 4u, 4u, 0u, "*key size 513*")]
     [TestCase(MapType.Array, 8u, 4u, 4u, 0u, "*keys of 4 bytes, not 8*")]
@@ -75,9 +78,9 @@ public sealed class BpfMapTests
     [Test]
     public void MapMemoryBytes_CountsEverything()
     {
-        BpfMap.MapMemoryBytes(Array3).Should().Be(192 + (3 * 8));
+        BpfMap.MapMemoryBytes(Array3).Should().Be(256 + (3 * 8));
         BpfMap.MapMemoryBytes(new MapSpec("h", MapType.Hash, 4, 4, 1000, 0))
-            .Should().Be(192 + (2 * 4096 * 8) + ((1 + 1000 + 256) * (16 + 12)));
+            .Should().Be(256 + (2 * 4096 * 8) + ((1 + 1000 + 256) * (16 + 12)));
     }
 
     [Test]

@@ -167,7 +167,7 @@ public sealed unsafe class HashMapTests
 
         reader.Enter();
         uint key = 1;
-        long* held = (long*)MapOperations.Lookup(header, (byte*)&key);
+        long* held = (long*)MapOperations.Lookup(header, (byte*)&key, 0);
         int inserted = 0;
         long result;
         do

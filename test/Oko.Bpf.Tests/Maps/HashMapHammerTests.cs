@@ -1,0 +1,167 @@
+using System.Diagnostics;
+using Oko.Bpf.Loading;
+using Oko.Bpf.Maps;
+
+namespace Oko.Bpf.Tests.Maps;
+
+/// <summary>The contract of README.md, "Maps and threads", under load: 5 seconds, or OKO_HAMMER_SECONDS.</summary>
+[TestFixture]
+public sealed unsafe class HashMapHammerTests
+{
+    // Keys below Counters are counted in by atomics, those below Stay are changed only, the others come and go.
+    private const ulong Counters = 64;
+    private const ulong Stay = 128;
+    private const ulong Keys = 1024;
+    private const int Batch = 32;
+    private const int ValueBytes = 24;
+
+    private nint _handle;
+    private long _counted;
+    private long _operations;
+    private long _busy;
+    private string? _fault;
+    private bool _isOver;
+
+    [Test]
+    public void TwoWorkersAndAController_OneMap_KeepTheContract()
+    {
+        int seconds = int.TryParse(Environment.GetEnvironmentVariable("OKO_HAMMER_SECONDS"), out int asked) ? asked : 5;
+        using var map = BpfMap.Create(new MapSpec("m", MapType.Hash, 8, ValueBytes, (uint)Keys, 0));
+        for (ulong key = 0; key < Stay; key++)
+        {
+            map.Update(BitConverter.GetBytes(key), Value(key, 0), MapUpdateFlags.Any).Should().Be(0);
+        }
+
+        _handle = map.Handle;
+        _fault = null;
+        _isOver = false;
+        _counted = _operations = _busy = 0;
+        Thread[] workers = [new(() => Work(1)), new(() => Work(2))];
+        Array.ForEach(workers, worker => worker.Start());
+        long rounds = 0;
+        var random = new Random(3);
+        for (var clock = Stopwatch.StartNew(); clock.Elapsed.TotalSeconds < seconds && _fault is null; rounds++)
+        {
+            Control(map, random, rounds);
+        }
+
+        Volatile.Write(ref _isOver, true);
+        Array.ForEach(workers, worker => worker.Join());
+
+        _fault.Should().BeNull();
+        long total = map.Snapshot().Where(entry => BitConverter.ToUInt64(entry.Key) < Counters)
+            .Sum(entry => BitConverter.ToInt64(entry.Value, 16));
+        total.Should().Be(_counted).And.BePositive();
+        TestContext.Out.WriteLine(
+            $"{seconds} s: {_operations:N0} operations of two workers, {rounds:N0} rounds of the controller, {_counted:N0} counted, {_busy:N0} busy");
+    }
+
+    private static byte[] Value(ulong key, uint number)
+    {
+        var value = new byte[ValueBytes];
+        BitConverter.TryWriteBytes(value, key);
+        BitConverter.TryWriteBytes(value.AsSpan(8), Pattern(number));
+        return value;
+    }
+
+    // Both halves say the same, so that a torn word shows.
+    private static ulong Pattern(uint number) => ((ulong)~number << 32) | number;
+
+    private static bool IsWhole(ulong word) => (uint)(word >> 32) == ~(uint)word;
+
+    private void Control(BpfMap map, Random random, long round)
+    {
+        var key = (ulong)random.NextInt64((long)Counters, (long)Keys);
+        byte[] bytes = BitConverter.GetBytes(key);
+        var value = new byte[ValueBytes];
+        switch (round % 4)
+        {
+            case 0:
+                map.Update(bytes, Value(key, (uint)round), MapUpdateFlags.Any);
+                break;
+            case 1 when key >= Stay:
+                map.Delete(bytes);
+                break;
+            case 2 when round % 1000 == 2:
+                var entries = map.Snapshot();
+                Check(entries.Count(entry => BitConverter.ToUInt64(entry.Key) < Stay) == (int)Stay, $"a snapshot lacks a key that stays");
+                Check(entries.All(entry => entry.Key.AsSpan().SequenceEqual(entry.Value.AsSpan(0, 8))), $"a snapshot has a wrong entry");
+                break;
+            default:
+                bool isThere = map.TryLookup(bytes, value);
+                Check(isThere || key >= Stay, $"the controller does not find {key}");
+                Check(!isThere || BitConverter.ToUInt64(value) == key, $"the controller finds another entry for {key}");
+                Check(!isThere || IsWhole(BitConverter.ToUInt64(value, 8)), $"the controller reads a torn word of {key}");
+                break;
+        }
+    }
+
+    private void Work(int worker)
+    {
+        using MapReader reader = MapReaders.Register();
+        var random = new Random(worker);
+        ulong** held = stackalloc ulong*[Batch];
+        ulong* heldKeys = stackalloc ulong[Batch];
+        ulong* value = stackalloc ulong[3];
+        long counted = 0, operations = 0, busy = 0;
+        var header = (MapHeader*)_handle;
+        while (!Volatile.Read(ref _isOver))
+        {
+            reader.Enter();
+            int holding = 0;
+            for (int i = 0; i < Batch; i++, operations++)
+            {
+                var key = (ulong)random.NextInt64((long)Keys);
+                int choice = random.Next(4);
+                if (key >= Stay && choice == 0)
+                {
+                    MapOperations.Delete(header, (byte*)&key);
+                }
+                else if (key >= Counters && choice == 1)
+                {
+                    value[0] = key;
+                    value[1] = Pattern((uint)operations);
+                    long result = MapOperations.Update(header, (byte*)&key, (byte*)value, MapUpdateFlags.Any, (uint)worker);
+                    busy += result == MapErrno.Busy ? 1 : 0;
+                    Check(result is 0 or MapErrno.Busy, $"update says {result}");
+                }
+                else
+                {
+                    var found = (ulong*)MapOperations.Lookup(header, (byte*)&key, (uint)worker);
+                    Check(found != null || key >= Stay, $"worker {worker} does not find {key}");
+                    if (found != null)
+                    {
+                        held[holding] = found;
+                        heldKeys[holding++] = key;
+                        if (key < Counters)
+                        {
+                            Interlocked.Increment(ref found[2]);
+                            counted++;
+                        }
+                    }
+                }
+            }
+
+            // Pointers stay good until the end of the batch, whoever has deleted the entry meanwhile.
+            for (int i = 0; i < holding; i++)
+            {
+                Check(Volatile.Read(ref held[i][0]) == heldKeys[i], $"a held value of {heldKeys[i]} belongs to another key");
+                Check(IsWhole(Volatile.Read(ref held[i][1])), $"a torn word of {heldKeys[i]}");
+            }
+
+            reader.Exit();
+        }
+
+        Interlocked.Add(ref _counted, counted);
+        Interlocked.Add(ref _operations, operations);
+        Interlocked.Add(ref _busy, busy);
+    }
+
+    private void Check(bool isGood, FormattableString fault)
+    {
+        if (!isGood)
+        {
+            Interlocked.CompareExchange(ref _fault, FormattableString.Invariant(fault), null);
+        }
+    }
+}

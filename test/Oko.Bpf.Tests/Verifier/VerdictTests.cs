@@ -1,0 +1,96 @@
+using System.Collections.Immutable;
+using System.Text.RegularExpressions;
+using Oko.Bpf.Loading;
+using Oko.Bpf.Maps;
+using Oko.Bpf.Text;
+using Oko.Bpf.Verifier;
+
+namespace Oko.Bpf.Tests.Verifier;
+
+/// <summary>Small programs with the verdict they must get: one a line in <c>test/TestData/verifier</c>, whose README has the form.</summary>
+public sealed class VerdictTests
+{
+    private static readonly ImmutableArray<MapSpec> Maps =
+    [
+        new("m", MapType.Hash, 4, 16, 8, 0), new("a", MapType.Array, 4, 8, 4, 0), new("r", MapType.Array, 4, 16, 1, MapCreateFlags.ReadOnlyForPrograms),
+    ];
+
+    private static readonly ImmutableDictionary<int, byte[]> InitialValues = ImmutableDictionary<int, byte[]>.Empty
+        .Add(2, [34, 0, 0, 0, 39, 0, 0, 0, (byte)'G', (byte)'E', (byte)'T', 0, 1, 1, 1, 1]);
+
+    private static IEnumerable<TestCaseData> Cases =>
+        from file in Directory.EnumerateFiles(Path.Combine(SourceFolder, "TestData", "verifier"), "*.txt").Order()
+        from one in Read(file)
+        select new TestCaseData(one.Verdict, one.Message, one.Convention, one.Program).SetName($"Program_{Path.GetFileNameWithoutExtension(file)}_{one.Line}");
+
+    // The folder test, above the one with the built tests.
+    private static string SourceFolder
+    {
+        get
+        {
+            var folder = new DirectoryInfo(TestContext.CurrentContext.TestDirectory);
+            while (!Directory.Exists(Path.Combine(folder.FullName, "TestData", "verifier")))
+            {
+                folder = folder.Parent ?? throw new DirectoryNotFoundException("TestData/verifier");
+            }
+
+            return folder.FullName;
+        }
+    }
+
+    [Test]
+    public void Cases_AreManyOfEachVerdict()
+    {
+        Cases.Should().HaveCountGreaterThan(150);
+        foreach (var verdict in new[] { "accepted", "unsafe", "cannot prove", "not supported" })
+        {
+            Cases.Count(one => one.Arguments[0] as string == verdict).Should().BeGreaterThan(5, verdict);
+        }
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void Program(string verdict, string message, string convention, string program)
+    {
+        var input = new VerifierInput
+        {
+            Name = "test", Convention = Enum.Parse<EntryConvention>(convention, ignoreCase: true), Instructions = Assembler.Assemble(program.Replace(";", "\n", StringComparison.Ordinal)),
+            Maps = Maps, InitialValues = InitialValues,
+        };
+        if (verdict == "accepted")
+        {
+            ProgramVerifier.Verify(input);
+            return;
+        }
+
+        var report = FluentActions.Invoking(() => ProgramVerifier.Verify(input)).Should().Throw<VerificationException>().Which.Report;
+        report.Message.Should().Contain(message);
+        Regex.Replace(report.Verdict.ToString(), "(?<=[a-z])([A-Z])", match => " " + match.Value).ToLowerInvariant().Should().Be(verdict, report.Message);
+        report.ToString(verbose: true).Should().StartWith(report.Message).And.Contain("registers:");
+    }
+
+    private static IEnumerable<(int Line, string Verdict, string Message, string Convention, string Program)> Read(string file)
+    {
+        var definitions = new Dictionary<string, string>();
+        var number = 0;
+        foreach (var text in File.ReadLines(file))
+        {
+            number++;
+            var line = text.Trim();
+            if (line.Length == 0 || line[0] == '#')
+            {
+                continue;
+            }
+
+            var expanded = Regex.Replace(line, @"\$([\w-]+)", match => definitions[match.Groups[1].Value]);
+            if (Regex.Match(expanded, @"^define ([\w-]+) = (.*)$") is { Success: true } definition)
+            {
+                definitions[definition.Groups[1].Value] = definition.Groups[2].Value;
+                continue;
+            }
+
+            var parts = expanded.Split(" | ", 3);
+            var verdict = parts[0].Split(": ", 2);
+            yield return (number, verdict[0], verdict.ElementAtOrDefault(1) ?? string.Empty, parts[1], parts[2]);
+        }
+    }
+}
