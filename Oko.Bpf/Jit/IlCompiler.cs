@@ -25,13 +25,16 @@ namespace Oko.Bpf.Jit;
 // Refused alternatives, all measured before: own x86-64 code (a transition per call and per helper), collectible
 // assemblies (more memory, more time to compile, no faster), one method for all functions (would need an own return stack).
 //
-// A limit to know: RyuJIT silently stops optimising a method with more than about 8,000 references to locals, 2,000 basic
-// blocks or 60,000 bytes of IL, that is at about 3,600 instructions of a function. Such programs are right but 2.5 to 4.5 times slower.
+// RyuJIT silently stops optimising a method with more than about 8,000 references to locals, 2,000 basic blocks or 60,000 bytes of
+// IL, that is at about 3,600 instructions; the code is then 2.5 to 4.5 times slower. A function near these limits is cut into several methods
+// (FunctionParts).
 
 /// <summary>Compiles verified programs. Stateless; any thread, but not a packet thread: it takes milliseconds.</summary>
 public static unsafe class IlCompiler
 {
     private delegate ulong LocalFunction(FilterContext* context, ulong r1, ulong r2, ulong r3, ulong r4, ulong r5);
+
+    private delegate int PartMethod(FilterContext* context, ulong* registers, int entry);
 
     private static readonly Type[] EntryParameters = [typeof(object), typeof(FilterContext*)];
 
@@ -43,7 +46,11 @@ public static unsafe class IlCompiler
     /// <param name="maps">One map per definition of the program, in the same order. The machine code holds their addresses:
     /// they must live until the last call is over.</param>
     /// <exception cref="InvalidOperationException">An instruction that the verifier never lets through.</exception>
-    public static CompiledProgram Compile(VerifiedProgram program, IReadOnlyList<BpfMap> maps)
+    public static CompiledProgram Compile(VerifiedProgram program, IReadOnlyList<BpfMap> maps) =>
+        Compile(program, maps, FunctionParts.MaxWeight, FunctionParts.PartWeight);
+
+    /// <summary>As above, with the size at which a function is split, and into what, for tests.</summary>
+    internal static CompiledProgram Compile(VerifiedProgram program, IReadOnlyList<BpfMap> maps, int maxWeight, int partWeight)
     {
         var functions = new Dictionary<int, DynamicMethod>();
         foreach (int start in program.FunctionStarts)
@@ -54,12 +61,25 @@ public static unsafe class IlCompiler
         }
 
         int ilBytes = 0;
+        var partMethods = new List<DynamicMethod>();
         foreach (int start in program.FunctionStarts)
         {
-            ilBytes += new IlFunction(program, maps, functions, start).Emit();
+            FunctionFlow flow = FunctionFlow.Find(program, start);
+            FunctionParts? parts = FunctionParts.Plan(program, flow, maxWeight, partWeight);
+            ilBytes += new IlFunction(program, maps, functions, flow, parts).Emit();
+            foreach (FunctionPart part in parts?.Parts ?? [])
+            {
+                ilBytes += new IlFunction(program, maps, functions, flow, parts, part).Emit();
+                partMethods.Add(part.Method);
+            }
         }
 
         // A method is compiled when it is first called, unless it is asked for before: no packet shall wait for the compiler.
+        foreach (DynamicMethod part in partMethods)
+        {
+            RuntimeHelpers.PrepareDelegate(part.CreateDelegate<PartMethod>());
+        }
+
         foreach ((int start, DynamicMethod function) in functions)
         {
             if (start != 0)

@@ -17,10 +17,10 @@ internal sealed partial class IlFunction
         {
             case Opcode.Exit:
                 LoadRegister(Register.Result);
-                _il.Emit(OpCodes.Ret);
+                EmitReturn();
                 break;
             case Opcode.JumpAlways or Opcode.JumpAlways32:
-                _il.Emit(OpCodes.Br, _labels[(int)instruction.JumpTarget(slot)]);
+                _il.Emit(OpCodes.Br, LabelOf((int)instruction.JumpTarget(slot)));
                 break;
             case Opcode.Call when instruction.Src == CallKind.Local:
                 EmitLocalCall(instruction, slot);
@@ -70,7 +70,7 @@ internal sealed partial class IlFunction
             JumpOperation.BitsSet => OpCodes.Brtrue,
             _ => throw Unverified(instruction, slot),
         };
-        _il.Emit(branch, _labels[(int)instruction.JumpTarget(slot)]);
+        _il.Emit(branch, LabelOf((int)instruction.JumpTarget(slot)));
     }
 
     // One method per function gives for free that a call keeps r6 to r9 and has a frame of its own.
@@ -321,7 +321,7 @@ internal sealed partial class IlFunction
             LoadPointer(2);
             CallStatic(typeof(MapOperations), nameof(MapOperations.LookupArray));
         }
-        else if (map is HashMap { Type: MapType.Hash, KeySize: 4 or 8 or 16 } hash)
+        else if (map is { Type: MapType.Hash, KeySize: 4 or 8 or 16 } hash)
         {
             MapHeader* header = (MapHeader*)hash.Handle;
             LoadMap(map);

@@ -155,7 +155,7 @@ internal sealed partial class IlFunction
         LoadContextField(FilterContext.LengthOffset, OpCodes.Ldind_I8);
         _il.Emit(OpCodes.Ble_Un, inside);
         _il.Emit(OpCodes.Ldc_I8, 0L);
-        _il.Emit(OpCodes.Ret);
+        EmitReturn();
 
         _il.MarkLabel(inside);
         LoadContextField(FilterContext.PacketOffset, OpCodes.Ldind_I);

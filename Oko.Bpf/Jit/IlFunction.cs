@@ -15,46 +15,85 @@ internal sealed partial class IlFunction
     private readonly Instruction[] _instructions;
     private readonly IReadOnlyList<BpfMap> _maps;
     private readonly Dictionary<int, DynamicMethod> _functions;
-    private readonly int _start;
     private readonly ILGenerator _il;
     private readonly LocalBuilder[] _registers = new LocalBuilder[Register.Count];
     private readonly Dictionary<int, Label> _labels = [];
     private readonly Dictionary<int, LocalBuilder> _slotLocals = [];
-    private readonly List<int> _slots;
+    private readonly FunctionFlow _flow;
+    private readonly FunctionParts? _parts;
+    private readonly FunctionPart? _part;
     private readonly PromotedSlots _promoted;
     private LocalBuilder? _packetOffset;
 
+    /// <summary>A whole function, or one part of it.</summary>
+    /// <param name="program">The program.</param>
+    /// <param name="maps">Its maps.</param>
+    /// <param name="functions">The methods of all functions, by their first slots.</param>
+    /// <param name="flow">The function.</param>
+    /// <param name="parts">The parts of a function that is too large for one method, else null.</param>
+    /// <param name="part">The part to translate; null is the function itself, which calls its parts if it has any.</param>
     public IlFunction(
-        VerifiedProgram program, IReadOnlyList<BpfMap> maps, Dictionary<int, DynamicMethod> functions, int start)
+        VerifiedProgram program, IReadOnlyList<BpfMap> maps, Dictionary<int, DynamicMethod> functions, FunctionFlow flow,
+        FunctionParts? parts = null, FunctionPart? part = null)
     {
         _program = program;
         _instructions = program.Instructions;
         _maps = maps;
         _functions = functions;
-        _start = start;
-        _il = functions[start].GetILGenerator(Math.Max(256, _instructions.Length * 16));
+        _flow = flow;
+        _parts = parts;
+        _part = part;
+        _il = (part?.Method ?? functions[flow.Start]).GetILGenerator(Math.Max(256, (part?.Slots ?? flow.Slots).Count * 16));
         for (int register = 0; register < _registers.Length; register++)
         {
             _registers[register] = _il.DeclareLocal(typeof(ulong));
         }
 
-        _slots = FindSlots();
-        _promoted = new PromotedSlots(program, start, _slots);
+        // The parts of a function share its stack: all of it must be in memory.
+        _promoted = new PromotedSlots(parts is null ? program.Stack : null, program, flow.Start, flow.Slots);
     }
 
-    private bool IsEntry => _start == 0;
+    private bool IsEntry => _flow.Start == 0;
 
-    /// <summary>Emits the function; returns the size of its IL in bytes.</summary>
+    /// <summary>Emits the function or the part; returns the size of its IL in bytes.</summary>
     public int Emit()
     {
-        EmitPrologue();
-        if (_slots[0] != _start)
+        if (_part is not null)
         {
-            // A jump to before the start: the entry point is not the first instruction in emission order.
-            _il.Emit(OpCodes.Br, _labels[_start]);
+            EmitPart(_parts!, _part);
+        }
+        else if (_parts is not null)
+        {
+            EmitPrologue();
+            EmitDispatch(_parts);
+        }
+        else
+        {
+            DefineLabels(_flow.Targets);
+            EmitPrologue();
+            if (_flow.Slots[0] != _flow.Start)
+            {
+                // A jump to before the start: the entry point is not the first instruction in emission order.
+                _il.Emit(OpCodes.Br, _labels[_flow.Start]);
+            }
+
+            EmitInstructions(_flow.Slots);
         }
 
-        foreach (int slot in _slots)
+        return _il.ILOffset;
+    }
+
+    private void DefineLabels(IEnumerable<int> slots)
+    {
+        foreach (int slot in slots)
+        {
+            _labels.TryAdd(slot, _il.DefineLabel());
+        }
+    }
+
+    private void EmitInstructions(IReadOnlyList<int> slots)
+    {
+        foreach (int slot in slots)
         {
             if (_labels.TryGetValue(slot, out Label label))
             {
@@ -63,41 +102,6 @@ internal sealed partial class IlFunction
 
             EmitInstruction(slot);
         }
-
-        return _il.ILOffset;
-    }
-
-    // The instructions of this function in rising order, found by following jumps but not calls; defines all labels.
-    private List<int> FindSlots()
-    {
-        var found = new SortedSet<int>();
-        var pending = new Stack<int>([_start]);
-        _labels[_start] = _il.DefineLabel();
-        while (pending.TryPop(out int slot))
-        {
-            if (!_program.Reachable[slot] || !found.Add(slot))
-            {
-                continue;
-            }
-
-            Instruction instruction = _instructions[slot];
-            if (instruction.IsConditionalJump || instruction.IsUnconditionalJump)
-            {
-                int target = (int)instruction.JumpTarget(slot);
-                pending.Push(target);
-                if (!_labels.ContainsKey(target))
-                {
-                    _labels[target] = _il.DefineLabel();
-                }
-            }
-
-            if (!instruction.IsExit && !instruction.IsUnconditionalJump)
-            {
-                pending.Push(slot + instruction.Slots);
-            }
-        }
-
-        return [.. found];
     }
 
     private void EmitPrologue()
@@ -235,7 +239,7 @@ internal sealed partial class IlFunction
         }
     }
 
-    private void LoadContext() => _il.Emit(IsEntry ? OpCodes.Ldarg_1 : OpCodes.Ldarg_0);
+    private void LoadContext() => _il.Emit(IsEntry && _part is null ? OpCodes.Ldarg_1 : OpCodes.Ldarg_0);
 
     private void LoadContextField(int offset, OpCode load)
     {

@@ -23,12 +23,13 @@ internal sealed class PromotedSlots
     private readonly HashSet<int> _slots = [];
 
     /// <summary>Chooses the slots.</summary>
+    /// <param name="facts">How the program uses its stack; null: no slot is promoted.</param>
     /// <param name="program">The program.</param>
     /// <param name="function">First slot of the function.</param>
     /// <param name="instructions">Slots of the function's reachable instructions.</param>
-    internal PromotedSlots(VerifiedProgram program, int function, IReadOnlyList<int> instructions)
+    internal PromotedSlots(StackFacts? facts, VerifiedProgram program, int function, IReadOnlyList<int> instructions)
     {
-        _facts = program.Stack;
+        _facts = facts;
         if (_facts is null || !_facts.Pinned.TryGetValue(function, out var pinned))
         {
             return;

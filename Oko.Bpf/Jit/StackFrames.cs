@@ -20,3 +20,7 @@ internal readonly record struct StackFrame256(long First);
 /// <summary>A frame of 512 bytes.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 512)]
 internal readonly record struct StackFrame512(long First);
+
+/// <summary>The registers of a function while none of its parts runs.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 88)]
+internal readonly record struct RegisterFile(long First);

@@ -32,7 +32,18 @@ public sealed unsafe class ConformanceTests
     {
         ConformanceCase test = ConformanceCase.Read(name);
         VerifiedProgram program = RawProgram.Wrap(test.Program);
-        FilterMethod method = IlCompiler.Compile(program with { Stack = PlainStackFacts.Of(program) }, []).Method;
+        Check(test, IlCompiler.Compile(program with { Stack = PlainStackFacts.Of(program) }, []).Method);
+    }
+
+    [TestCaseSource(nameof(Names))]
+    public void IlCompiler_ConformanceProgramInParts_ReturnsExpectedResult(string name)
+    {
+        ConformanceCase test = ConformanceCase.Read(name);
+        Check(test, IlCompiler.Compile(RawProgram.Wrap(test.Program), [], maxWeight: 8, partWeight: 8).Method);
+    }
+
+    private static void Check(ConformanceCase test, FilterMethod method)
+    {
         fixed (byte* memory = test.Memory)
         {
             FilterContext context = ContextOf(memory, test.Memory.Length);

@@ -30,6 +30,7 @@ public sealed unsafe class DifferentialTests
     private static void Compare(VerifiedProgram program, byte[] packet, int seed)
     {
         FilterMethod compiled = IlCompiler.Compile(program, []).Method;
+        FilterMethod split = IlCompiler.Compile(program, [], maxWeight: 40, partWeight: 40).Method;
         var interpreter = new Interpreter(program, []);
         fixed (byte* bytes = packet)
         {
@@ -43,6 +44,7 @@ public sealed unsafe class DifferentialTests
             checking.Should().Be(trusting, because);
             trusting.Status.Should().Be(ExecutionStatus.Completed, because);
             result.Should().Be(trusting.Result, because);
+            split(&context).Should().Be(trusting.Result, because);
         }
     }
 }

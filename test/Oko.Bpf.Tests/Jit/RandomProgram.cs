@@ -32,7 +32,12 @@ internal static class RandomProgram
         AtomicOperation.Exchange, AtomicOperation.CompareExchange,
     ];
 
-    public static Instruction[] Create(Random random, int length)
+    /// <summary>Makes a program.</summary>
+    /// <param name="random">Where chance comes from.</param>
+    /// <param name="length">About so many instructions.</param>
+    /// <param name="timed">For measurements: jumps skip at most 20 instructions, so that most of the program runs, and there are no atomic
+    /// operations, which would take longer than all else.</param>
+    public static Instruction[] Create(Random random, int length, bool timed = false)
     {
         var program = new List<Instruction>();
         foreach (byte register in Free)
@@ -49,7 +54,7 @@ internal static class RandomProgram
         int end = program.Count + length;
         while (program.Count < end)
         {
-            Add(random, program, end);
+            Add(random, program, end, timed);
         }
 
         // Everything the program computed flows into r0.
@@ -70,7 +75,7 @@ internal static class RandomProgram
         return [.. program];
     }
 
-    private static void Add(Random random, List<Instruction> program, int end)
+    private static void Add(Random random, List<Instruction> program, int end, bool timed)
     {
         byte dst = Pick(random, Free);
         byte src = Pick(random, Free);
@@ -94,7 +99,7 @@ internal static class RandomProgram
                 bool register = random.Next(2) == 0;
                 program.Add(new Instruction(
                     Opcode.Of(random.Next(2) == 0 ? InstructionClass.Jmp : InstructionClass.Jmp32, Pick(random, Comparisons), register),
-                    dst, register ? src : (byte)0, (short)random.Next(0, left), register ? 0 : immediate));
+                    dst, register ? src : (byte)0, (short)random.Next(0, timed ? Math.Min(left, 20) : left), register ? 0 : immediate));
                 break;
             case 5:
                 program.Add(Load(random, dst));
@@ -102,7 +107,7 @@ internal static class RandomProgram
             case 6:
                 program.Add(Store(random, src, immediate));
                 break;
-            case 7:
+            case 7 when !timed:
                 bool wide = random.Next(2) == 0;
                 int slots = random.Next(1, StackBytes / (wide ? 8 : 4));
                 program.Add(new Instruction(
