@@ -37,6 +37,9 @@ internal unsafe interface IExecutionGuard
     /// <summary>Whether the arguments of another helper are what its prototype says.</summary>
     bool CanCallHelper(HelperId helper, ulong* registers);
 
+    /// <summary>Another helper was called: what was in r2, and its result.</summary>
+    void Called(HelperId helper, ulong argument, ulong result);
+
     /// <summary>A local function starts, one frame further down.</summary>
     void EnterFunction();
 
@@ -85,6 +88,11 @@ internal unsafe struct TrustingGuard : IExecutionGuard
     public readonly bool CanCallHelper(HelperId helper, ulong* registers) => true;
 
     /// <inheritdoc/>
+    public readonly void Called(HelperId helper, ulong argument, ulong result)
+    {
+    }
+
+    /// <inheritdoc/>
     public readonly void EnterFunction()
     {
     }
@@ -116,6 +124,7 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
     private readonly bool[] _written = new bool[StackBytes];
     private readonly bool _hasContext = convention != EntryConvention.Oko;
     private readonly Stack<int> _callers = new();
+    private readonly Dictionary<ulong, uint> _records = [];
     private byte* _stackEnd;
     private byte* _key;
     private uint _keySize;
@@ -163,7 +172,7 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
         return Within(address, size, _context->Packet, _context->PacketEnd) ||
             Within(address, size, _key, _key + _keySize) ||
             (_hasContext && Within(address, size, (byte*)_context, (byte*)_context + FilterContext.SizeBytes)) ||
-            IsMapValue(address, size, false) ||
+            IsMapValue(address, size, false) || IsRecord(address, size) ||
             Refuse(ExecutionStatus.MemoryViolation, $"read of {size} bytes at {Describe(address)}");
     }
 
@@ -176,7 +185,7 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
             return true;
         }
 
-        return IsMapValue(address, size, true) ||
+        return IsMapValue(address, size, true) || IsRecord(address, size) ||
             Refuse(ExecutionStatus.MemoryViolation, $"write of {size} bytes at {Describe(address)}");
     }
 
@@ -224,8 +233,28 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
                     }
                 }
 
+            case HelperId.MapPush:
+                return FindMap(registers[1]) is { } pushed && CanRead((byte*)registers[2], (uint)pushed.ValueSize);
+            case HelperId.MapPop or HelperId.MapPeek:
+                return FindMap(registers[1]) is { } asked && (asked.Type == MapType.BloomFilter
+                    ? CanRead((byte*)registers[2], (uint)asked.ValueSize) : CanWrite((byte*)registers[2], (uint)asked.ValueSize));
+            case HelperId.RingBufferOutput:
+                return FindMap(registers[1]) is not null && CanReadAll(registers[2], registers[3]);
+            case HelperId.RingBufferReserve or HelperId.RingBufferQuery:
+                return FindMap(registers[1]) is not null;
+            case HelperId.RingBufferSubmit or HelperId.RingBufferDiscard:
+                return _records.Remove(registers[1]) || Refuse(ExecutionStatus.MemoryViolation, $"r1 = 0x{registers[1]:x} is no record that is reserved");
             default:
                 return true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public readonly void Called(HelperId helper, ulong argument, ulong result)
+    {
+        if (helper == HelperId.RingBufferReserve && result != 0)
+        {
+            _records[result] = (uint)argument;
         }
     }
 
@@ -253,6 +282,30 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
     /// <inheritdoc/>
     public void LeaveFunction() => _live = (_callers.Pop() & ~0b11_1111) | (_live & 0b1);
 
+    private BpfMap? FindMap(ulong handle)
+    {
+        BpfMap? map = Array.Find(_maps, candidate => (ulong)candidate.Handle == handle);
+        if (map is null)
+        {
+            Refuse(ExecutionStatus.InvalidMap, $"r1 = 0x{handle:x} is not a map");
+        }
+
+        return map;
+    }
+
+    private readonly bool IsRecord(byte* address, uint size)
+    {
+        foreach ((ulong start, uint bytes) in _records)
+        {
+            if (Within(address, size, (byte*)start, (byte*)start + bytes))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     private bool CanReadAll(ulong address, ulong size) => size == 0 || (size <= uint.MaxValue && CanRead((byte*)address, (uint)size));
 
     private static bool Within(byte* address, uint size, byte* start, byte* end) =>
@@ -272,6 +325,18 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
         foreach (BpfMap map in _maps)
         {
             var header = (MapHeader*)map.Handle;
+            if (map.Type == MapType.CountMinSketch)
+            {
+                // Only the worker's own result is ever handed out.
+                byte* result = header->Results + ((nuint)_context->Worker * SketchTable.ResultStride);
+                if (Within(address, size, result, result + header->ValueSize))
+                {
+                    return true;
+                }
+
+                continue;
+            }
+
             if (!Within(address, size, header->Entries, header->Entries + ((nuint)header->SlabEntries * header->Stride)))
             {
                 continue;

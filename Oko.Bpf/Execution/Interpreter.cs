@@ -304,7 +304,9 @@ public sealed unsafe class Interpreter
                             goto end;
                         }
 
+                        ulong argument = registers[2];
                         registers[Register.Result] = CallHelper(op->Helper, context, registers);
+                        guard.Called(op->Helper, argument, registers[Register.Result]);
                         break;
 
                     case OperationKind.CallRegister:
@@ -426,8 +428,30 @@ public sealed unsafe class Interpreter
         HelperId.Jiffies64 => HelperFunctions.Jiffies(context),
         HelperId.CsumDiff => HelperFunctions.CsumDiff((byte*)registers[1], registers[2], (byte*)registers[3], registers[4], registers[5]),
         HelperId.StringCompare => HelperFunctions.StringCompare((byte*)registers[1], registers[2], (byte*)registers[3]),
+        HelperId.MapPush => (ulong)MapOperations.Push((MapHeader*)registers[1], (byte*)registers[2], registers[3]),
+        HelperId.MapPop => (ulong)MapOperations.Pop((MapHeader*)registers[1], (byte*)registers[2]),
+        HelperId.MapPeek => (ulong)MapOperations.Peek((MapHeader*)registers[1], (byte*)registers[2]),
+        HelperId.RingBufferOutput => (ulong)RingBuffer.Output((MapHeader*)registers[1], (byte*)registers[2], registers[3], registers[4]),
+        HelperId.RingBufferReserve => (ulong)RingBuffer.Reserve((MapHeader*)registers[1], registers[2], registers[3]),
+        HelperId.RingBufferSubmit => GiveBack((byte*)registers[1], isWanted: true),
+        HelperId.RingBufferDiscard => GiveBack((byte*)registers[1], isWanted: false),
+        HelperId.RingBufferQuery => RingBuffer.Query((MapHeader*)registers[1], registers[2]),
         _ => HelperFunctions.Hash((byte*)registers[1], registers[2]),
     };
+
+    private static ulong GiveBack(byte* record, bool isWanted)
+    {
+        if (isWanted)
+        {
+            RingBuffer.Submit(record, 0);
+        }
+        else
+        {
+            RingBuffer.Discard(record, 0);
+        }
+
+        return 0;
+    }
 
     private static ulong CallMapHelper(OperationKind kind, uint worker, ulong* registers)
     {

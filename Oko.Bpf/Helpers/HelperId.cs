@@ -28,8 +28,32 @@ public enum HelperId
     /// <summary><c>bpf_csum_diff(from, from_size, to, to_size, seed)</c>: difference of two checksums, or a negative errno.</summary>
     CsumDiff = 28,
 
+    /// <summary><c>bpf_map_push_elem(map, value, flags)</c>: 0 or a negative errno.</summary>
+    MapPush = 87,
+
+    /// <summary><c>bpf_map_pop_elem(map, value)</c>: 0 or a negative errno.</summary>
+    MapPop = 88,
+
+    /// <summary><c>bpf_map_peek_elem(map, value)</c>: 0 or a negative errno.</summary>
+    MapPeek = 89,
+
     /// <summary><c>bpf_jiffies64()</c>: the clock of <see cref="KtimeGetNs"/> in units of 4 ms.</summary>
     Jiffies64 = 118,
+
+    /// <summary><c>bpf_ringbuf_output(map, data, size, flags)</c>: 0 or a negative errno.</summary>
+    RingBufferOutput = 130,
+
+    /// <summary><c>bpf_ringbuf_reserve(map, size, flags)</c>: address of a record, or 0.</summary>
+    RingBufferReserve = 131,
+
+    /// <summary><c>bpf_ringbuf_submit(record, flags)</c>.</summary>
+    RingBufferSubmit = 132,
+
+    /// <summary><c>bpf_ringbuf_discard(record, flags)</c>.</summary>
+    RingBufferDiscard = 133,
+
+    /// <summary><c>bpf_ringbuf_query(map, flags)</c>: a number that the flags choose.</summary>
+    RingBufferQuery = 134,
 
     /// <summary><c>bpf_for_each_map_elem(map, callback, context, flags)</c>: number of elements visited, or a negative errno.</summary>
     ForEachMapElem = 164,

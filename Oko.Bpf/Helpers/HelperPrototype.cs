@@ -26,6 +26,15 @@ public enum HelperArgument
     /// <summary>Number of bytes behind the pointer in the argument before.</summary>
     MemorySize,
 
+    /// <summary>A pointer to as many writable bytes as the map's value has; the helper fills them. A bloom filter reads them.</summary>
+    MapValueOut,
+
+    /// <summary>A number known when the program is verified, not 0.</summary>
+    Constant,
+
+    /// <summary>A record of <see cref="HelperId.RingBufferReserve"/>, compared with 0, not yet given back.</summary>
+    RingRecord,
+
     /// <summary>A pointer to a NUL-terminated string in a read-only map (<c>.rodata</c>).</summary>
     ConstantString,
 
@@ -44,6 +53,12 @@ public enum HelperResult
 
     /// <summary>The address of a value of the map in r1, or 0.</summary>
     MapValueOrNull,
+
+    /// <summary>The address of a record of as many bytes as r2 said, or 0.</summary>
+    RingRecordOrNull,
+
+    /// <summary>Nothing.</summary>
+    None,
 }
 
 /// <summary>The contract of one helper in one numbering: what the verifier checks and the engines call. Immutable.</summary>

@@ -116,7 +116,7 @@ internal sealed partial class IlFunction
                 };
                 if (update == nameof(MapOperations.Update) && owner == typeof(MapOperations))
                 {
-                    LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+                    LoadWorker();
                 }
 
                 CallStatic(owner, update);
@@ -130,7 +130,7 @@ internal sealed partial class IlFunction
                 LoadContextField(FilterContext.TimeNanosecondsOffset, OpCodes.Ldind_I8);
                 break;
             case HelperId.GetSmpProcessorId:
-                LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+                LoadWorker();
                 _il.Emit(OpCodes.Conv_U8);
                 break;
             case HelperId.GetPrandomU32:
@@ -158,6 +158,42 @@ internal sealed partial class IlFunction
                 LoadPointer(1);
                 LoadRegister(2);
                 CallStatic(typeof(HelperFunctions), nameof(HelperFunctions.Hash));
+                break;
+            case HelperId.MapPush:
+                LoadMap(map);
+                LoadPointer(2);
+                LoadRegister(3);
+                CallStatic(typeof(MapOperations), nameof(MapOperations.Push));
+                break;
+            case HelperId.MapPop or HelperId.MapPeek:
+                LoadMap(map);
+                LoadPointer(2);
+                CallStatic(typeof(MapOperations), helper.Id == HelperId.MapPop ? nameof(MapOperations.Pop) : nameof(MapOperations.Peek));
+                break;
+            case HelperId.RingBufferOutput:
+                LoadMap(map);
+                LoadPointer(2);
+                LoadRegister(3);
+                LoadRegister(4);
+                CallStatic(typeof(RingBuffer), nameof(RingBuffer.Output));
+                break;
+            case HelperId.RingBufferReserve:
+                LoadMap(map);
+                LoadRegister(2);
+                LoadRegister(3);
+                CallStatic(typeof(RingBuffer), nameof(RingBuffer.Reserve));
+                _il.Emit(OpCodes.Conv_U8);
+                break;
+            case HelperId.RingBufferSubmit or HelperId.RingBufferDiscard:
+                LoadPointer(1);
+                LoadRegister(2);
+                CallStatic(typeof(RingBuffer), helper.Id == HelperId.RingBufferSubmit ? nameof(RingBuffer.Submit) : nameof(RingBuffer.Discard));
+                EmitZero(Register.Result);
+                return;
+            case HelperId.RingBufferQuery:
+                LoadMap(map);
+                LoadRegister(2);
+                CallStatic(typeof(RingBuffer), nameof(RingBuffer.Query));
                 break;
             case HelperId.Loop or HelperId.ForEachMapElem:
                 EmitRepetition(slot, helper.Id == HelperId.ForEachMapElem ? map ?? throw Unverified(instruction, slot) : null);
@@ -220,7 +256,7 @@ internal sealed partial class IlFunction
         {
             LoadConstantAddress(map.Handle);
             EmitAddressOf(cursor!);
-            LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+            LoadWorker();
             CallStatic(typeof(MapOperations), nameof(MapOperations.Next));
             _il.Emit(OpCodes.Brfalse, end);
             LoadContext();
@@ -259,6 +295,8 @@ internal sealed partial class IlFunction
         _il.Emit(OpCodes.Ldfld, typeof(MapCursor).GetField(field)!);
         _il.Emit(OpCodes.Conv_U8);
     }
+
+    private void LoadWorker() => LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
 
     private void EmitUpdateFlags()
     {
@@ -304,13 +342,13 @@ internal sealed partial class IlFunction
         {
             LoadMap(map);
             LoadPointer(2);
-            if (map?.Type == MapType.Hash)
+            if (map is { Type: MapType.Hash })
             {
                 CallStatic(typeof(HashTable), nameof(HashTable.Lookup));
             }
             else
             {
-                LoadContextField(FilterContext.WorkerOffset, OpCodes.Ldind_U4);
+                LoadWorker();
                 CallStatic(typeof(MapOperations), nameof(MapOperations.Lookup));
             }
         }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Oko.Bpf.Helpers;
 using Oko.Bpf.Isa;
 using Oko.Bpf.Loading;
@@ -25,8 +26,24 @@ public sealed partial class ProgramVerifier
             return;
         }
 
-        Finish(helper.Result == HelperResult.MapValueOrNull
-            ? new RegisterState(RegisterKind.MapValueOrNull, default, Id: FreshId(), Map: map) : RegisterState.Number(Scalar.Any));
+        Finish(ResultOf(helper, map));
+    }
+
+    private RegisterState ResultOf(HelperPrototype helper, int map)
+    {
+        switch (helper.Result)
+        {
+            case HelperResult.MapValueOrNull:
+                return new RegisterState(RegisterKind.MapValueOrNull, default, Id: FreshId(), Map: map);
+            case HelperResult.RingRecordOrNull:
+                var record = new RegisterState(RegisterKind.RecordOrNull, default, Id: FreshId(), Size: (int)_state[2].Value.Min);
+                _state.Reserve(record.Id, _slot);
+                return record;
+            case HelperResult.None:
+                return RegisterState.Uninitialised;
+            default:
+                return RegisterState.Number(Scalar.Any);
+        }
     }
 
     /// <summary>The call is over: r0 has the result, r1 to r5 nothing.</summary>
@@ -60,6 +77,15 @@ public sealed partial class ProgramVerifier
             case HelperArgument.Memory or HelperArgument.MemoryOrNull:
                 CheckMemory(helper, register);
                 break;
+            case HelperArgument.MapValueOut:
+                FillValue(helper, register, _input.Maps[map]);
+                break;
+            case HelperArgument.Constant:
+                CheckRecordSize(helper, register, _input.Maps[map]);
+                break;
+            case HelperArgument.RingRecord:
+                GiveBack(helper, register);
+                break;
             case HelperArgument.ConstantString:
                 CheckConstantString(helper, register);
                 break;
@@ -75,10 +101,86 @@ public sealed partial class ProgramVerifier
 
     private void CheckMapOperation(HelperPrototype helper, MapSpec map)
     {
-        if (helper.Id is HelperId.MapUpdate or HelperId.MapDelete && (map.Flags & MapCreateFlags.ReadOnlyForPrograms) != 0)
+        var offered = MapsOf(helper.Id);
+        if (!offered.Contains(map.Type))
+        {
+            throw Refuse(VerifierVerdict.NotSupported, $"{helper.Name} does not work on map {map.Name}, of type {map.Type}", "it works on " + string.Join(", ", offered.Select(type => type.ToString())));
+        }
+
+        if (helper.Id is HelperId.MapUpdate or HelperId.MapDelete or HelperId.MapPush or HelperId.MapPop && (map.Flags & MapCreateFlags.ReadOnlyForPrograms) != 0)
         {
             throw Refuse(VerifierVerdict.Unsafe, $"map {map.Name} is read-only for programs", "take BPF_F_RDONLY_PROG off");
         }
+    }
+
+    private static ImmutableArray<MapType> MapsOf(HelperId helper) => helper switch
+    {
+        HelperId.MapLookup or HelperId.MapUpdate =>
+            [MapType.Array, MapType.Hash, MapType.PerCpuArray, MapType.PerCpuHash, MapType.LruHash, MapType.LpmTrie, MapType.CountMinSketch],
+        HelperId.MapDelete => [MapType.Hash, MapType.PerCpuHash, MapType.LruHash, MapType.LpmTrie, MapType.Array],
+        HelperId.MapPush or HelperId.MapPeek => [MapType.Queue, MapType.Stack, MapType.BloomFilter],
+        HelperId.MapPop => [MapType.Queue, MapType.Stack],
+        HelperId.ForEachMapElem => [MapType.Array, MapType.Hash, MapType.PerCpuArray, MapType.PerCpuHash],
+        _ => [MapType.RingBuffer],
+    };
+
+    /// <summary>The helper writes a value of the map behind a register.</summary>
+    private void FillValue(HelperPrototype helper, int register, MapSpec map)
+    {
+        var size = (int)map.ValueSize;
+        if (map.Type == MapType.BloomFilter)
+        {
+            CheckReadable(helper, register, size, "the value");
+            return;
+        }
+
+        var pointer = Use(register);
+        switch (pointer.Kind)
+        {
+            case RegisterKind.Stack:
+                if (pointer.Value.Max != 0)
+                {
+                    throw Refuse(VerifierVerdict.CannotProve, $"{helper.Name} fills a variable place of the stack ({pointer})", "use a variable of its own");
+                }
+
+                var offset = StackOffset(pointer, 0, size);
+                if (_state.Frame(pointer.Map).HoldsPointer(offset, size))
+                {
+                    throw Refuse(VerifierVerdict.CannotProve, $"{helper.Name} overwrites an address on the stack", "keep addresses in variables of their own");
+                }
+
+                _state.WritableFrame(pointer.Map).Store(offset, size, null);
+                NoteStackAtCall(pointer, size, isWritten: true);
+                break;
+            case RegisterKind.MapValue or RegisterKind.Record:
+                CheckAccess(pointer, 0, size, "writes");
+                break;
+            default:
+                throw Refuse(VerifierVerdict.Unsafe, $"r{register} must point to room for the value ({size} bytes) for {helper.Name}, it is {pointer}", "pass the address of a variable");
+        }
+    }
+
+    private void CheckRecordSize(HelperPrototype helper, int register, MapSpec map)
+    {
+        var size = UseNumber(register, helper.Name);
+        if (!size.IsConstant || size.Min == 0 || size.Min > map.MaxEntries / 2)
+        {
+            throw Refuse(VerifierVerdict.CannotProve, $"r{register}, the size of a record for {helper.Name}, is {size}", $"pass a constant, 1 to {map.MaxEntries / 2} in a ring buffer of this size");
+        }
+    }
+
+    /// <summary>A record is submitted or discarded: nobody has it any more.</summary>
+    private void GiveBack(HelperPrototype helper, int register)
+    {
+        var record = Use(register);
+        if (record is not { Kind: RegisterKind.Record, Offset: 0, Value.Max: 0 })
+        {
+            throw Refuse(VerifierVerdict.Unsafe, $"r{register} must be a record for {helper.Name}, it is {record}",
+                record.Kind == RegisterKind.RecordOrNull ? "compare it with 0 first: if (!record) return 0" : "pass what bpf_ringbuf_reserve returned");
+        }
+
+        _state.Release(record.Id);
+        _state.Replace(value => value.Kind == RegisterKind.Record && value.Id == record.Id, _ => RegisterState.Uninitialised);
     }
 
     /// <summary>Bytes whose number is in the next register.</summary>

@@ -21,6 +21,11 @@ public sealed partial class ProgramVerifier
             throw Refuse(VerifierVerdict.NotSupported, "legacy packet loads (LD_ABS, LD_IND) exist in socket programs only", "read through the packet pointer, or use SEC(\"socket\")");
         }
 
+        if (_state.Depth > 0)
+        {
+            throw Refuse(VerifierVerdict.NotSupported, "a legacy packet load in a called function", "load in the program itself, or inline the function: static __always_inline");
+        }
+
         if (Use(6) is not { Kind: RegisterKind.Context, Offset: 0 })
         {
             throw Refuse(VerifierVerdict.Unsafe, "a legacy packet load needs the context in r6", "compile again");

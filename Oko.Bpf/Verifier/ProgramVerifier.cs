@@ -316,7 +316,7 @@ public sealed partial class ProgramVerifier
         if (!value.IsReadable)
         {
             throw value.Kind == RegisterKind.Uninitialised
-                ? Refuse(VerifierVerdict.Unsafe, $"r{register} is read but was not written on every path (calls leave r1 to r5 unwritten)", $"set r{register} first")
+                ? Refuse(VerifierVerdict.Unsafe, $"r{register} is read but was not written on every path (calls leave r1 to r5 unwritten, and a ring buffer record is gone once it is given back)", $"set r{register} first")
                 : Refuse(VerifierVerdict.CannotProve, $"r{register} holds different kinds of value on different paths", "keep one kind of value in one variable");
         }
 

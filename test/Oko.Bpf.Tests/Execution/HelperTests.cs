@@ -15,6 +15,13 @@ public sealed class HelperTests
     [TestCase("helpers", "compare")]
     [TestCase("helpers", "number")]
     [TestCase("okohash", "entry")]
+    [TestCase("mapkinds", "percpu")]
+    [TestCase("mapkinds", "recent")]
+    [TestCase("mapkinds", "longest")]
+    [TestCase("mapkinds", "fifo")]
+    [TestCase("mapkinds", "seen")]
+    [TestCase("mapkinds", "events")]
+    [TestCase("mapkinds", "heavy")]
     public unsafe void Helper_InBothEngines_DoesWhatItShould(string name, string entry)
     {
         var program = FilterLoader.Load(TestObject.Read(name), entry);

@@ -13,6 +13,7 @@ public sealed class VerdictTests
     private static readonly ImmutableArray<MapSpec> Maps =
     [
         new("m", MapType.Hash, 4, 16, 8, 0), new("a", MapType.Array, 4, 8, 4, 0), new("r", MapType.Array, 4, 16, 1, MapCreateFlags.ReadOnlyForPrograms),
+        new("q", MapType.Queue, 0, 8, 4, 0), new("b", MapType.RingBuffer, 0, 0, 4096, 0), new("f", MapType.BloomFilter, 0, 4, 100, 0),
     ];
 
     private static readonly ImmutableDictionary<int, byte[]> InitialValues = ImmutableDictionary<int, byte[]>.Empty
