@@ -37,7 +37,7 @@ internal sealed class FunctionParts
     private const int JumpWeight = 4;
     private const int CallWeight = 20;
 
-    private static readonly unsafe Type[] Parameters = [typeof(FilterContext*), typeof(ulong*), typeof(int)];
+    private static readonly Type[] Parameters = [typeof(FilterContext).MakePointerType(), typeof(ulong).MakePointerType(), typeof(int)];
 
     private readonly List<int> _entries;
 

@@ -325,7 +325,7 @@ internal sealed partial class IlFunction
         {
             MapHeader* header = (MapHeader*)hash.Handle;
             LoadMap(map);
-            LoadPointer(2);
+            EmitKey(hash.KeySize);
             LoadConstantAddress((nint)header->Entries);
             _il.Emit(OpCodes.Ldc_I4, (int)header->IndexMask);
             _il.Emit(OpCodes.Ldc_I4, (int)header->Stride);
@@ -354,6 +354,33 @@ internal sealed partial class IlFunction
         }
 
         _il.Emit(OpCodes.Conv_U8);
+    }
+
+    // The key of a lookup: its value for 4 and 8 bytes, its address for 16.
+    private void EmitKey(int sizeBytes)
+    {
+        bool isFresh = _freshKeyValue is not null && _freshKey.IsAt(2, sizeBytes);
+        switch (sizeBytes, isFresh)
+        {
+            case (4, true):
+                _il.Emit(OpCodes.Ldloc, _freshKeyValue!);
+                _il.Emit(OpCodes.Conv_U4);
+                break;
+            case (4, false):
+                LoadPointer(2);
+                _il.Emit(OpCodes.Ldind_U4);
+                break;
+            case (8, true):
+                _il.Emit(OpCodes.Ldloc, _freshKeyValue!);
+                break;
+            case (8, false):
+                LoadPointer(2);
+                _il.Emit(OpCodes.Ldind_I8);
+                break;
+            default:
+                LoadPointer(2);
+                break;
+        }
     }
 
     // In unverified programs only, and there it reaches no helper but the one without arguments.

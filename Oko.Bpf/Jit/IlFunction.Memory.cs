@@ -1,6 +1,7 @@
 using System.Reflection.Emit;
 using Oko.Bpf.Execution;
 using Oko.Bpf.Isa;
+using Oko.Bpf.Maps;
 
 namespace Oko.Bpf.Jit;
 
@@ -50,6 +51,11 @@ internal sealed partial class IlFunction
             throw Unverified(instruction, slot);
         }
 
+        if (_freshKey.IsStackStore(instruction) && _maps.Any(map => map.Type == MapType.Hash && map.KeySize == instruction.SizeBytes))
+        {
+            EmitFreshKey(instruction);
+        }
+
         if (_promoted.Find(slot) is var (place, firstByte))
         {
             EmitSlotStore(instruction, place, firstByte);
@@ -84,6 +90,13 @@ internal sealed partial class IlFunction
                 _il.Emit(OpCodes.Stind_I8);
                 break;
         }
+    }
+
+    private void EmitFreshKey(Instruction store)
+    {
+        _freshKeyValue ??= _il.DeclareLocal(typeof(ulong));
+        LoadRegister(store.Src);
+        _il.Emit(OpCodes.Stloc, _freshKeyValue);
     }
 
     private void EmitAtomic(Instruction instruction, int slot)

@@ -23,7 +23,9 @@ internal sealed partial class IlFunction
     private readonly FunctionParts? _parts;
     private readonly FunctionPart? _part;
     private readonly PromotedSlots _promoted;
+    private readonly FreshKey _freshKey = new();
     private LocalBuilder? _packetOffset;
+    private LocalBuilder? _freshKeyValue;
 
     /// <summary>A whole function, or one part of it.</summary>
     /// <param name="program">The program.</param>
@@ -93,14 +95,17 @@ internal sealed partial class IlFunction
 
     private void EmitInstructions(IReadOnlyList<int> slots)
     {
+        _freshKey.Forget();
         foreach (int slot in slots)
         {
             if (_labels.TryGetValue(slot, out Label label))
             {
                 _il.MarkLabel(label);
+                _freshKey.Forget();
             }
 
             EmitInstruction(slot);
+            _freshKey.Follow(_instructions[slot]);
         }
     }
 

@@ -53,10 +53,9 @@ internal static unsafe partial class HashTable
     /// <summary>Lookup with a key of 4 bytes. The value's address, or null. The sizes, the seeds and the place of the slab never change in
     /// a map's life: the compiler passes what stands in the header as constants.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static byte* Lookup4(MapHeader* map, byte* key, byte* entries, uint mask, uint stride, ulong seed0, ulong seed1)
+    public static byte* Lookup4(MapHeader* map, uint key, byte* entries, uint mask, uint stride, ulong seed0, ulong seed1)
     {
-        uint wanted = *(uint*)key;
-        uint hash = Hash4(wanted, seed0, seed1);
+        uint hash = Hash4(key, seed0, seed1);
         ulong* index = CurrentIndex(map);
         for (uint slot = hash & mask; ; slot = (slot + 1) & mask)
         {
@@ -69,7 +68,7 @@ internal static unsafe partial class HashTable
             if ((uint)(word >> 32) == hash)
             {
                 byte* entry = entries + ((nuint)(uint)word * stride);
-                if (*(uint*)entry == wanted)
+                if (*(uint*)entry == key)
                 {
                     return entry + 8;
                 }
@@ -79,10 +78,9 @@ internal static unsafe partial class HashTable
 
     /// <summary>Lookup with a key of 8 bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static byte* Lookup8(MapHeader* map, byte* key, byte* entries, uint mask, uint stride, ulong seed0, ulong seed1)
+    public static byte* Lookup8(MapHeader* map, ulong key, byte* entries, uint mask, uint stride, ulong seed0, ulong seed1)
     {
-        ulong wanted = *(ulong*)key;
-        uint hash = Hash8(wanted, seed0, seed1);
+        uint hash = Hash8(key, seed0, seed1);
         ulong* index = CurrentIndex(map);
         for (uint slot = hash & mask; ; slot = (slot + 1) & mask)
         {
@@ -95,7 +93,7 @@ internal static unsafe partial class HashTable
             if ((uint)(word >> 32) == hash)
             {
                 byte* entry = entries + ((nuint)(uint)word * stride);
-                if (*(ulong*)entry == wanted)
+                if (*(ulong*)entry == key)
                 {
                     return entry + 8;
                 }

@@ -6,7 +6,7 @@
  *
  * The options are read by a plain loop; nothing needs to be unrolled for the verifier.
  *
- * Build: clang -O2 -g -target bpf -mcpu=v3 -c p0f.c -o p0f.o
+ * Build: clang -O2 -g -target bpf -c p0f.c -o p0f.o
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>

@@ -6,7 +6,7 @@
  * A bucket is kept as one number, the time at which it will be full again (GCRA): a packet moves that time on by what one
  * packet costs, and is too much when the time would lie further ahead than the burst reaches.
  *
- * Build: clang -O2 -g -target bpf -mcpu=v3 -c rate-limiter.c -o rate-limiter.o
+ * Build: clang -O2 -g -target bpf -c rate-limiter.c -o rate-limiter.o
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>

@@ -6,7 +6,7 @@
  * TCP connections follow the handshake and the end from both sides; UDP ones live as long as packets come. A connection
  * without packets for longer than its state allows is gone: the next packet finds it too old.
  *
- * Build: clang -O2 -g -target bpf -mcpu=v3 -c stateful-firewall.c -o stateful-firewall.o
+ * Build: clang -O2 -g -target bpf -c stateful-firewall.c -o stateful-firewall.o
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
