@@ -13,7 +13,7 @@ namespace Oko.Agent.Cli;
 internal static class FilterCommands
 {
     public static void AddTo(RootCommand root, CliRoot cli) => root.Subcommands.Add(
-        CliRoot.Make("filter", "Checks, loads and lists filters.", Check(cli), Load(cli), List(cli), Unload(cli)));
+        CliRoot.Make("filter", "Checks, loads and lists filters.", Check(cli), Load(cli), List(cli), Unload(cli), Events(cli)));
 
     private static Command Check(CliRoot cli)
     {
@@ -124,6 +124,38 @@ internal static class FilterCommands
 
     private static byte[] ReadObject(ParseResult parsed, Argument<string?> file, Option<string?> pcap) =>
         parsed.GetValue(file) is { } path ? ObjectFile.Read(path) : PcapExpression.ToObject(parsed.GetValue(pcap) ?? string.Empty);
+
+    private static Command Events(CliRoot cli)
+    {
+        var id = CliRoot.FilterIdArgument();
+        var map = new Argument<string?>("MAP") { Description = "Name or index of the ring buffer; without it the filter's only one.", Arity = ArgumentArity.ZeroOrOne };
+        var count = new Option<int?>("--count") { Description = "Ends after so many records.", HelpName = "N" };
+        var command = CliRoot.Make("events", "Shows what a filter writes into a ring buffer, as it comes, until the filter is unloaded.", id, map, count);
+        cli.SetClientAction(command, async (parsed, client, terminal, format) =>
+        {
+            var left = parsed.GetValue(count) ?? int.MaxValue;
+            using var call = client.Api.WatchEvents(new WatchEventsRequest { FilterId = parsed.GetValue(id), Map = parsed.GetValue(map) ?? string.Empty });
+            while (left > 0 && await call.ResponseStream.MoveNext(CancellationToken.None))
+            {
+                left--;
+                var record = call.ResponseStream.Current;
+                if (format == OutputFormat.Json)
+                {
+                    terminal.WriteJson(
+                        new FilterEventJson(record.FilterId, record.Map, record.TimeNanoseconds, record.Lost, record.Text, Convert.ToHexStringLower(record.Record.Span)),
+                        JsonOutput.Instance.FilterEventJson);
+                }
+                else
+                {
+                    var time = TimeSpan.FromTicks((long)(record.TimeNanoseconds / 100));
+                    terminal.Output.WriteLine($"{time.TotalSeconds:f6} {record.Map}: {record.Text}{(record.Lost == 0 ? string.Empty : $" ({record.Lost} lost before it)")}");
+                }
+
+                terminal.Output.Flush();
+            }
+        });
+        return command;
+    }
 
     private static Option<string> EntryOption() => new("--entry")
     {

@@ -19,6 +19,8 @@ internal sealed record MapJson(uint Index, string Name, string Type, uint KeySiz
 /// <summary>An entry of a map.</summary>
 internal sealed record MapEntryJson(string Key, string Value, string KeyHex, string ValueHex);
 
+internal sealed record FilterEventJson(uint FilterId, string Map, ulong TimeNanoseconds, ulong Lost, string Text, string Record);
+
 /// <summary>The result of <c>oko filter check</c>.</summary>
 internal sealed record CheckJson
 {
@@ -74,6 +76,7 @@ internal sealed record BenchFilterJson(
 [JsonSerializable(typeof(FilterLoadedJson))]
 [JsonSerializable(typeof(IReadOnlyList<FilterJson>))]
 [JsonSerializable(typeof(IReadOnlyList<MapEntryJson>))]
+[JsonSerializable(typeof(FilterEventJson))]
 [JsonSerializable(typeof(CheckJson))]
 [JsonSerializable(typeof(IReadOnlyList<FlowJson>))]
 [JsonSerializable(typeof(IReadOnlyList<PortJson>))]

@@ -22,6 +22,7 @@ public sealed class ControllerHub : IConnectionHandler, IAsyncDisposable
     private readonly ControllerOptions _options;
     private readonly RuleManager _rules;
     private readonly SwitchPorts _ports;
+    private readonly FilterStore _filters;
     private readonly SessionSet _sessions = new();
     private readonly ConcurrentDictionary<ulong, ControllerSession> _byConnection = [];
     private readonly PortRecords _portRecords = new();
@@ -49,6 +50,7 @@ public sealed class ControllerHub : IConnectionHandler, IAsyncDisposable
         _options = options;
         _rules = rules;
         _ports = ports;
+        _filters = filters;
         var log = loggers.CreateLogger<ControllerHub>();
         _roles = new RoleElection(_sessions);
         var filterRequests = new FilterRequestHandler(rules, filters);
@@ -152,6 +154,7 @@ public sealed class ControllerHub : IConnectionHandler, IAsyncDisposable
             _rules.Post(() =>
             {
                 session.Close();
+                _filters.Events.Remove(session);
                 main?.RemoveAuxiliary(session);
             });
             return;
@@ -160,6 +163,7 @@ public sealed class ControllerHub : IConnectionHandler, IAsyncDisposable
         _rules.Post(() =>
         {
             session.Close();
+            _filters.Events.Remove(session);
             _sessions.Remove(session);
             _roles.OnClosed();
             if (connection.IsController)

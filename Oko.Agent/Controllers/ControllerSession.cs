@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
 using Oko.Agent.Controllers.Bundles;
+using Oko.Agent.Filters;
 using Oko.Agent.Rules;
 using Oko.OpenFlow.Channel;
 using Oko.OpenFlow.Messages;
+using Oko.OpenFlow.OkoExtension;
 using Oko.OpenFlow.Protocol;
 using Oko.OpenFlow.Wire;
 
@@ -22,7 +24,7 @@ namespace Oko.Agent.Controllers;
 /// <summary>
 /// One connection of a controller or tool: its requests in order, and what it has begun and not ended. Belongs to the control thread, except where a member says otherwise.
 /// </summary>
-internal sealed class ControllerSession
+internal sealed class ControllerSession : IFilterEventListener
 {
     private const int RequestsPerTurn = 64;
     private const int RequestsRunAtOnce = 8;
@@ -142,6 +144,16 @@ internal sealed class ControllerSession
         {
             _droppedPacketIns++;
         }
+    }
+
+    /// <inheritdoc/>
+    bool IFilterEventListener.TryDeliver(FilterEventRecord record) => Connection.TrySendDroppable(MessageCodec.Encode(
+        new FilterEvent(record.FilterId, (ushort)record.MapIndex, record.TimeNanoseconds, record.Lost, record.Data)));
+
+    /// <inheritdoc/>
+    void IFilterEventListener.End(uint filterId, string map)
+    {
+        // There is no message for it: a controller that unloads a filter knows, others find out by FILTER_DESC.
     }
 
     /// <summary>Carries out some requests and lines up again behind the other connections when there are more.</summary>

@@ -14,7 +14,7 @@ namespace Oko.Agent.Controllers;
 internal sealed class FilterRequestHandler(RuleManager rules, FilterStore filters)
 {
     private const uint WritableMap = 1, DumpableMap = 2;
-    private const ushort SubscribeFlags = 3;
+    private const ushort SubscribeFlag = 1, UnsubscribeFlag = 2;
     private const uint UnknownEntries = uint.MaxValue;
 
     private readonly MapService _maps = new(filters);
@@ -48,10 +48,11 @@ internal sealed class FilterRequestHandler(RuleManager rules, FilterStore filter
 
     /// <summary>The reply to a multipart request.</summary>
     /// <exception cref="OkoErrorException">FILTER_UNKNOWN, MAP_UNKNOWN, MAP_OPERATION.</exception>
-    public OkoMultipart Answer(OkoMultipart request) => request switch
+    public OkoMultipart Answer(ControllerSession session, OkoMultipart request) => request switch
     {
         FilterDescriptionRequest description => new FilterDescriptionReply([.. Select(description.FilterId).Select(Describe)]),
         FilterStatsRequest statistics => new FilterStatsReply([.. Select(statistics.FilterId).Select(Measure)]),
+        MapDumpRequest { Flags: not 0 } subscription => Subscribe(session, subscription),
         MapDumpRequest dump => Dump(dump),
         _ => throw OpenFlowErrorException.BadRequest(BadRequestCode.BadExpType, $"{request.GetType().Name} is no request"),
     };
@@ -139,15 +140,29 @@ internal sealed class FilterRequestHandler(RuleManager rules, FilterStore filter
         (ulong)filter.SampledNanoseconds,
         filter.UpdatesRefused);
 
+    /// <summary>Records of a ring buffer go to this connection from now on, or no longer. The reply has no entries.</summary>
+    private MapDumpReply Subscribe(ControllerSession session, MapDumpRequest request)
+    {
+        var ring = filters.GetRingBuffer(request.FilterId, request.MapIndex);
+        switch (request.Flags)
+        {
+            case SubscribeFlag:
+                filters.Events.Subscribe(request.FilterId, request.MapIndex, ring, session);
+                break;
+            case UnsubscribeFlag:
+                filters.Events.Unsubscribe(request.FilterId, request.MapIndex, session);
+                break;
+            default:
+                throw new OkoErrorException(OkoErrorType.MapOperation, request.FilterId,
+                    $"filter {request.FilterId}, map {ring.Name}: flags {request.Flags} are not 1 (subscribe) or 2 (unsubscribe).");
+        }
+
+        return new MapDumpReply(request.FilterId, request.MapIndex, (uint)ring.KeySize, (uint)ring.ValueSize, []);
+    }
+
     private MapDumpReply Dump(MapDumpRequest request)
     {
         var map = filters.GetMap(request.FilterId, request.MapIndex);
-        if ((request.Flags & SubscribeFlags) != 0)
-        {
-            throw new OkoErrorException(OkoErrorType.MapOperation, request.FilterId,
-                $"filter {request.FilterId}, map {map.Name}: only ring buffers can be subscribed to, and this map is of type {map.Type}.");
-        }
-
         return new MapDumpReply(
             request.FilterId,
             request.MapIndex,

@@ -35,7 +35,7 @@ internal sealed class MultipartResponder(
         GroupStatsRequest group => new GroupStatsReply(rules.GetGroupStats(group.Group)),
         MeterRequest { Kind: MultipartType.Meter } meter => new MeterStatsReply(rules.GetMeterStats(meter.Meter)),
         MeterRequest meter => new MeterConfigurationReply(rules.GetMeters(meter.Meter)),
-        OkoMultipart oko => filters.Answer(oko),
+        OkoMultipart oko => filters.Answer(session, oko),
         ExperimenterMultipart other => throw OpenFlowErrorException.BadRequest(
             BadRequestCode.BadExperimenter, $"experimenter 0x{other.Experimenter:x8} is unknown"),
         _ => throw Unsupported(request.MultipartType),

@@ -91,6 +91,9 @@ public sealed class FilterStore : IDisposable
         return job.Completion.Task;
     }
 
+    /// <summary>Who wants what programs write into ring buffers.</summary>
+    public FilterEvents Events { get; } = new(() => Oko.Datapath.Workers.Datapath.NowNanoseconds);
+
     /// <summary>What flow entries refer to, or null if there is no such filter.</summary>
     public FilterSlot? Find(uint filterId) => _filters.GetValueOrDefault(filterId)?.Slot;
 
@@ -120,6 +123,7 @@ public sealed class FilterStore : IDisposable
         var removed = entries > 0 ? _rules.RemoveFilterEntries(filterId) : 0;
         _filters.Remove(filterId);
         _rules.Synchronize();
+        Events.OnMapsChanged(filterId, []);
         filter.Program.Dispose();
         LogMessages.FilterUnloaded(_log, filterId, filter.Name, removed);
     }
@@ -132,6 +136,23 @@ public sealed class FilterStore : IDisposable
         return index >= 0 && index < maps.Length
             ? maps[index]
             : throw new OkoErrorException(OkoErrorType.MapUnknown, filterId, $"filter {filterId} has no map {index}; {ListMaps(filterId, maps)}.");
+    }
+
+    /// <summary>A ring buffer of a filter.</summary>
+    /// <exception cref="OkoErrorException">FILTER_UNKNOWN, MAP_UNKNOWN; MAP_OPERATION: it is another map.</exception>
+    public RingBufferMap GetRingBuffer(uint filterId, int index) => GetMap(filterId, index) is var map && map is RingBufferMap ring ? ring
+        : throw new OkoErrorException(OkoErrorType.MapOperation, filterId,
+            $"filter {filterId}, map {map.Name}: only ring buffers can be subscribed to, and this map is of type {map.Type}.");
+
+    /// <summary>Index of the only ring buffer of a filter.</summary>
+    /// <exception cref="OkoErrorException">FILTER_UNKNOWN; MAP_UNKNOWN: it has none, or several.</exception>
+    public int FindRingBuffer(uint filterId)
+    {
+        var maps = Get(filterId).Program.Maps;
+        var rings = Enumerable.Range(0, maps.Length).Where(index => maps[index] is RingBufferMap).ToList();
+        return rings.Count == 1 ? rings[0] : throw new OkoErrorException(OkoErrorType.MapUnknown, filterId, rings.Count == 0
+            ? $"filter {filterId} has no ring buffer; {ListMaps(filterId, maps)}."
+            : $"filter {filterId} has {rings.Count} ring buffers, name one of them: {string.Join(", ", rings.Select(index => maps[index].Name))}.");
     }
 
     /// <summary>Index of a map that is given by name or by index.</summary>
@@ -161,6 +182,7 @@ public sealed class FilterStore : IDisposable
     /// holds goes with the process.</remarks>
     public void Dispose()
     {
+        Events.Dispose();
         _waiting.CompleteAdding();
         if (!_verifier.Join(TimeSpan.FromSeconds(1)))
         {
@@ -360,6 +382,7 @@ public sealed class FilterStore : IDisposable
         filter.Name = name;
         filter.Generation++;
         _rules.Synchronize();
+        Events.OnMapsChanged(job.FilterId, loaded.Maps);
         old.Dispose();
         var result = job.Describe(loaded, filter.Generation, isReplacement: true);
         LogMessages.FilterReplaced(_log, job.FilterId, name, filter.Generation, result.MapsKept, result.MapCount);

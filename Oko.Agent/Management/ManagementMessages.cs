@@ -56,6 +56,16 @@ internal static class ManagementMessages
         return message;
     }
 
+    public static V1.FilterEventRecord ToMessage(Filters.FilterEventRecord record) => new()
+    {
+        FilterId = record.FilterId,
+        Map = record.Map.Name,
+        TimeNanoseconds = record.TimeNanoseconds,
+        Lost = record.Lost,
+        Text = record.Map.ValueType is null ? Convert.ToHexStringLower(record.Data) : MapText.FormatValue(record.Map, record.Data),
+        Record = UnsafeByteOperations.UnsafeWrap(record.Data),
+    };
+
     public static MapEntry ToMessage(MapSpec map, byte[] key, byte[] value) => new()
     {
         Key = MapText.FormatKey(map, key),

@@ -102,6 +102,34 @@ internal sealed class ManagementService(SwitchParts parts) : V1.Management.Manag
     }
 
     /// <inheritdoc/>
+    public override async Task WatchEvents(WatchEventsRequest request, IServerStreamWriter<V1.FilterEventRecord> responseStream, ServerCallContext context)
+    {
+        var stream = new EventStream();
+        await parts.Rules.RunAsync(() =>
+        {
+            var index = request.Map.Length == 0 ? parts.Filters.FindRingBuffer(request.FilterId) : parts.Filters.FindMap(request.FilterId, request.Map);
+            parts.Filters.Events.Subscribe(request.FilterId, index, parts.Filters.GetRingBuffer(request.FilterId, index), stream);
+        });
+        try
+        {
+            // The client is told that it is heard, before there is a record.
+            await context.WriteResponseHeadersAsync([]);
+            await foreach (var record in stream.ReadAll(context.CancellationToken))
+            {
+                await responseStream.WriteAsync(ManagementMessages.ToMessage(record), context.CancellationToken);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The client has seen enough.
+        }
+        finally
+        {
+            parts.Filters.Events.Remove(stream);
+        }
+    }
+
+    /// <inheritdoc/>
     public override async Task ListFlows(ListFlowsRequest request, IServerStreamWriter<Flows> responseStream, ServerCallContext context)
     {
         var query = FlowTextParser.ParseStatsRequest(request.Match);
