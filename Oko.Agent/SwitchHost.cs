@@ -7,6 +7,7 @@ using Oko.Agent.Management;
 using Oko.Agent.Observability;
 using Oko.Agent.Ports;
 using Oko.Agent.Rules;
+using Oko.Bpf.Maps;
 using Oko.Datapath.AfXdp;
 using Oko.Datapath.Interop;
 using Oko.Datapath.Ports;
@@ -41,6 +42,8 @@ public sealed class SwitchHost : IAsyncDisposable
     {
         _loggers = loggers;
         _log = loggers.CreateLogger<SwitchHost>();
+        // One worker forwards, so a per-CPU value has one copy.
+        BpfMap.Workers = 1;
         _datapath = new Oko.Datapath.Workers.Datapath(new DatapathOptions { Cpu = options.Cpu ?? -1 });
         _rules = new RuleManager(_datapath, new RuleManagerOptions(), loggers.CreateLogger<RuleManager>());
         _filters = new FilterStore(_rules, FilterVerification.Verify, new FilterQuotas(), loggers.CreateLogger<FilterStore>());

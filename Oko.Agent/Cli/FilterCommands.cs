@@ -85,7 +85,7 @@ internal static class FilterCommands
                 {
                     $"{filter.FilterId}", filter.Name, $"{filter.Generation}", filter.Convention, $"{filter.Instructions}",
                     $"{filter.WorstCaseInstructions}", $"{filter.References}", $"{filter.Runs}", $"{filter.Matches}",
-                    string.Join(", ", filter.Maps.Select(map => $"{map.Name} ({map.Type}, {map.Entries} of {map.MaxEntries})")),
+                    string.Join(", ", filter.Maps.Select(map => map.HasEntries ? $"{map.Name} ({map.Type}, {map.Entries} of {map.MaxEntries})" : $"{map.Name} ({map.Type})")),
                 })],
                 "no filter is loaded");
         });
@@ -137,7 +137,7 @@ internal static class FilterCommands
         filter.FilterId, filter.Name, filter.Generation, filter.Convention, filter.Instructions, filter.WorstCaseInstructions, filter.CodeBytes,
         filter.References, Convert.ToHexStringLower(filter.Sha256.Span), filter.Runs, filter.Matches, filter.SampledRuns,
         filter.SampledNanoseconds,
-        [.. filter.Maps.Select(map => new MapJson(map.Index, map.Name, map.Type, map.KeySize, map.ValueSize, map.MaxEntries, map.Entries))]);
+        [.. filter.Maps.Select(map => new MapJson(map.Index, map.Name, map.Type, map.KeySize, map.ValueSize, map.MaxEntries, map.HasEntries ? map.Entries : null))]);
 
     private static int CheckObject(string path, byte[] content, string? entry, bool verbose, Terminal terminal, OutputFormat format)
     {

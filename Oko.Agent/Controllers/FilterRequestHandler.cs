@@ -15,6 +15,7 @@ internal sealed class FilterRequestHandler(RuleManager rules, FilterStore filter
 {
     private const uint WritableMap = 1, DumpableMap = 2;
     private const ushort SubscribeFlags = 3;
+    private const uint UnknownEntries = uint.MaxValue;
 
     private readonly MapService _maps = new(filters);
 
@@ -100,10 +101,10 @@ internal sealed class FilterRequestHandler(RuleManager rules, FilterStore filter
     private void CheckSizes(uint filterId, ushort index, uint? keySize, uint? valueSize)
     {
         var map = filters.GetMap(filterId, index);
-        if ((keySize is { } key && key != (uint)map.KeySize) || (valueSize is { } value && value != (uint)map.ValueSize))
+        if ((keySize is { } key && key != (uint)map.KeySize) || (valueSize is { } value && value != (uint)map.DumpValueSize))
         {
             throw new OkoErrorException(OkoErrorType.MapSize, filterId,
-                $"filter {filterId}, map {map.Name}: keys have {map.KeySize} bytes and values {map.ValueSize}, the request says {keySize} and {valueSize ?? 0}.");
+                $"filter {filterId}, map {map.Name}: keys have {map.KeySize} bytes and values {map.DumpValueSize}, the request says {keySize} and {valueSize ?? 0}.");
         }
     }
 
@@ -125,7 +126,7 @@ internal sealed class FilterRequestHandler(RuleManager rules, FilterStore filter
         map.Spec.KeySize,
         map.Spec.ValueSize,
         map.Spec.MaxEntries,
-        (uint)map.Entries,
+        (uint?)map.Entries ?? UnknownEntries,
         (map.IsWritable ? WritableMap : 0) | (map.IsDumpable ? DumpableMap : 0),
         map.Spec.Name);
 
@@ -151,7 +152,7 @@ internal sealed class FilterRequestHandler(RuleManager rules, FilterStore filter
             request.FilterId,
             request.MapIndex,
             (uint)map.KeySize,
-            (uint)map.ValueSize,
+            (uint)map.DumpValueSize,
             [.. _maps.Dump(request.FilterId, request.MapIndex).Select(entry => new MapItem(entry.Key, entry.Value))]);
     }
 }

@@ -85,10 +85,10 @@ public sealed record FilterInfo
 /// <summary>A map of a filter. Immutable copy.</summary>
 /// <param name="Index">0-based.</param>
 /// <param name="Spec">Name, type and sizes.</param>
-/// <param name="Entries">Entries now.</param>
+/// <param name="Entries">Entries now, or null if they cannot be counted.</param>
 /// <param name="IsWritable">Whether controllers may change it.</param>
 /// <param name="IsDumpable">Whether it can be read out.</param>
-public sealed record FilterMapInfo(int Index, MapSpec Spec, int Entries, bool IsWritable, bool IsDumpable);
+public sealed record FilterMapInfo(int Index, MapSpec Spec, int? Entries, bool IsWritable, bool IsDumpable);
 
 /// <summary>Limits of a <see cref="FilterStore"/>.</summary>
 public sealed record FilterQuotas

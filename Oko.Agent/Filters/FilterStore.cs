@@ -152,9 +152,9 @@ public sealed class FilterStore : IDisposable
             : throw new OkoErrorException(OkoErrorType.MapUnknown, filterId, $"filter {filterId} has no map '{nameOrIndex}'; {ListMaps(filterId, maps)}.");
     }
 
-    /// <summary>Whether controllers may change a map.</summary>
+    /// <summary>Whether a map stands for constants of the program.</summary>
     /// <exception cref="OkoErrorException">FILTER_UNKNOWN.</exception>
-    public bool IsWritable(uint filterId, int index) => InstalledFilter.IsWritable(Get(filterId).Program.Program, index);
+    public bool IsConstant(uint filterId, int index) => InstalledFilter.IsConstant(Get(filterId).Program.Program, index);
 
     /// <summary>Ends the verifier thread, then releases all filters. Called when neither workers nor the control thread run any more.</summary>
     /// <remarks>An object that keeps the verifier busy for longer than a second does not keep the switch from ending: what it

@@ -17,7 +17,7 @@ public sealed class MapService(FilterStore store)
     /// <exception cref="OkoErrorException">FILTER_UNKNOWN, MAP_UNKNOWN, MAP_OPERATION, MAP_SIZE, MAP_ENTRY.</exception>
     public void Update(uint filterId, int mapIndex, IReadOnlyList<(byte[] Key, byte[] Value)> entries, ulong flags)
     {
-        var map = GetWritable(filterId, mapIndex);
+        var map = Get(filterId, mapIndex, MapAccess.Update);
         if (flags > MapUpdateFlags.Exist)
         {
             throw Refuse(OkoErrorType.MapOperation, filterId, map, $"{flags} is not a flag of an update; allowed are 0 any, 1 only new, 2 only existing");
@@ -29,7 +29,7 @@ public sealed class MapService(FilterStore store)
         for (var index = 0; index < entries.Count; index++)
         {
             var (key, value) = entries[index];
-            var old = Lookup(map, key);
+            var old = IsKeyed(map) ? Lookup(map, key) : null;
             var code = map.Update(key, value, flags);
             if (code != MapErrno.None)
             {
@@ -45,7 +45,7 @@ public sealed class MapService(FilterStore store)
     /// <exception cref="OkoErrorException">FILTER_UNKNOWN, MAP_UNKNOWN, MAP_OPERATION, MAP_SIZE, MAP_ENTRY.</exception>
     public void Delete(uint filterId, int mapIndex, IReadOnlyList<byte[]> keys)
     {
-        var map = GetWritable(filterId, mapIndex);
+        var map = Get(filterId, mapIndex, keys.Count == 0 ? MapAccess.Clear : MapAccess.Delete);
         if (keys.Count == 0)
         {
             map.Clear();
@@ -72,13 +72,13 @@ public sealed class MapService(FilterStore store)
 
     /// <summary>All entries of a map, each copied at one moment.</summary>
     /// <exception cref="OkoErrorException">FILTER_UNKNOWN, MAP_UNKNOWN.</exception>
-    public IReadOnlyList<(byte[] Key, byte[] Value)> Dump(uint filterId, int mapIndex) => store.GetMap(filterId, mapIndex).Snapshot();
+    public IReadOnlyList<(byte[] Key, byte[] Value)> Dump(uint filterId, int mapIndex) => Get(filterId, mapIndex, MapAccess.Dump).Snapshot();
 
     /// <summary>A map for reading on another thread, whatever becomes of its filter meanwhile; the caller disposes it.</summary>
     /// <exception cref="OkoErrorException">FILTER_UNKNOWN, MAP_UNKNOWN.</exception>
     public BpfMap Borrow(uint filterId, int mapIndex)
     {
-        var map = store.GetMap(filterId, mapIndex);
+        var map = Get(filterId, mapIndex, MapAccess.Dump);
         map.AddReference();
         return map;
     }
@@ -88,7 +88,7 @@ public sealed class MapService(FilterStore store)
 
     private static byte[]? Lookup(BpfMap map, byte[] key)
     {
-        var value = new byte[map.ValueSize];
+        var value = new byte[map.DumpValueSize];
         return map.TryLookup(key, value) ? value : null;
     }
 
@@ -99,17 +99,24 @@ public sealed class MapService(FilterStore store)
             throw Refuse(OkoErrorType.MapSize, filterId, map, $"keys have {map.KeySize} bytes, not {wrongKey.Length}");
         }
 
-        if (values.FirstOrDefault(value => value.Length != map.ValueSize) is { } wrongValue)
+        if (values.FirstOrDefault(value => value.Length != map.DumpValueSize) is { } wrongValue)
         {
-            throw Refuse(OkoErrorType.MapSize, filterId, map, $"values have {map.ValueSize} bytes, not {wrongValue.Length}");
+            throw Refuse(OkoErrorType.MapSize, filterId, map, $"values have {map.DumpValueSize} bytes, not {wrongValue.Length}");
         }
     }
 
     /// <summary>Finds what the flags or the capacity forbid, as if the entries were set one after the other.</summary>
     private static void CheckUpdate(uint filterId, BpfMap map, IReadOnlyList<(byte[] Key, byte[] Value)> entries, ulong flags)
     {
+        if (!IsKeyed(map))
+        {
+            CheckAddition(filterId, map, entries.Count, flags);
+            return;
+        }
+
         var added = new HashSet<ByteKey>();
-        var capacity = map.MaxEntries - (map.Type == MapType.Array ? 0 : map.Count);
+        // A full LRU map makes room by itself.
+        var capacity = map.Type == MapType.LruHash ? int.MaxValue : map.MaxEntries - (IsArray(map) ? 0 : map.Count);
         for (var index = 0; index < entries.Count; index++)
         {
             var key = entries[index].Key;
@@ -126,7 +133,7 @@ public sealed class MapService(FilterStore store)
             else
             {
                 added.Add(new ByteKey(key));
-                code = map.Type == MapType.Array || added.Count > capacity ? MapErrno.Full : MapErrno.None;
+                code = IsArray(map) || added.Count > capacity ? MapErrno.Full : MapErrno.None;
             }
 
             if (code != MapErrno.None)
@@ -140,7 +147,7 @@ public sealed class MapService(FilterStore store)
     {
         MapErrno.NotFound => "the key is not there, and only existing ones were to change",
         MapErrno.Exists => "the key is there, and only new ones were to be added",
-        MapErrno.Full when map.Type == MapType.Array => $"the index is out of range; allowed are 0 to {map.MaxEntries - 1}",
+        MapErrno.Full when IsArray(map) => $"the index is out of range; allowed are 0 to {map.MaxEntries - 1}",
         MapErrno.Full => $"the map is full ({map.MaxEntries} entries)",
         MapErrno.Busy => "free entries are still in use by a running program; try again",
         _ => $"the map refused it (code {code})",
@@ -161,10 +168,33 @@ public sealed class MapService(FilterStore store)
         }
     }
 
-    private BpfMap GetWritable(uint filterId, int mapIndex)
+    private static bool IsArray(BpfMap map) => map.Type is MapType.Array or MapType.PerCpuArray;
+
+    /// <summary>An update sets the value of a key, and can be undone; in other maps it adds a value or a count.</summary>
+    private static bool IsKeyed(BpfMap map) => map.Access.HasFlag(MapAccess.Delete);
+
+    private static void CheckAddition(uint filterId, BpfMap map, int count, ulong flags)
+    {
+        if (flags != MapUpdateFlags.Any)
+        {
+            throw Refuse(OkoErrorType.MapOperation, filterId, map, $"a {map.Type} has no keys that could be new or there already; leave the condition out");
+        }
+
+        if (map.Type is MapType.Queue or MapType.Stack && count > map.MaxEntries - map.Count)
+        {
+            throw Refuse(OkoErrorType.MapEntry, filterId, map, $"{count} values do not fit, {map.Count} of {map.MaxEntries} places are taken; nothing was changed");
+        }
+    }
+
+    private BpfMap Get(uint filterId, int mapIndex, MapAccess needed)
     {
         var map = store.GetMap(filterId, mapIndex);
-        return store.IsWritable(filterId, mapIndex)
+        if (!map.Access.HasFlag(needed))
+        {
+            throw Refuse(OkoErrorType.MapOperation, filterId, map, $"a map of type {map.Type} does not offer {needed.ToString().ToLowerInvariant()}; it offers {map.Access.ToString().ToLowerInvariant()}");
+        }
+
+        return needed == MapAccess.Dump || !store.IsConstant(filterId, mapIndex)
             ? map
             : throw Refuse(OkoErrorType.MapOperation, filterId, map, "these are constants of the program; replace the filter to change them");
     }

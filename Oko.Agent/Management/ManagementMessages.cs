@@ -33,18 +33,28 @@ internal static class ManagementMessages
         SampledNanoseconds = (ulong)filter.SampledNanoseconds,
         Maps =
         {
-            filter.Maps.Select(map => new FilterMap
-            {
-                Index = (uint)map.Index,
-                Name = map.Spec.Name,
-                Type = map.Spec.Type.ToString().ToLowerInvariant(),
-                KeySize = map.Spec.KeySize,
-                ValueSize = map.Spec.ValueSize,
-                MaxEntries = map.Spec.MaxEntries,
-                Entries = (uint)map.Entries,
-            }),
+            filter.Maps.Select(ToMessage),
         },
     };
+
+    private static FilterMap ToMessage(FilterMapInfo map)
+    {
+        var message = new FilterMap
+        {
+            Index = (uint)map.Index,
+            Name = map.Spec.Name,
+            Type = map.Spec.Type.ToString().ToLowerInvariant(),
+            KeySize = map.Spec.KeySize,
+            ValueSize = map.Spec.ValueSize,
+            MaxEntries = map.Spec.MaxEntries,
+        };
+        if (map.Entries is { } entries)
+        {
+            message.Entries = (uint)entries;
+        }
+
+        return message;
+    }
 
     public static MapEntry ToMessage(MapSpec map, byte[] key, byte[] value) => new()
     {

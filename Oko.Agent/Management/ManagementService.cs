@@ -61,8 +61,8 @@ internal sealed class ManagementService(SwitchParts parts) : V1.Management.Manag
         using var map = await parts.Rules.RunAsync(() =>
             _maps.Borrow(request.FilterId, parts.Filters.FindMap(request.FilterId, request.Map)));
         var entries = map.Snapshot();
-        var perPart = Math.Clamp(BytesPerPart / (map.Spec.KeySize + map.Spec.ValueSize), 1, EntriesPerPart);
-        foreach (var part in entries.Chunk((int)perPart))
+        var perPart = Math.Clamp(BytesPerPart / (map.KeySize + map.DumpValueSize), 1, EntriesPerPart);
+        foreach (var part in entries.Chunk(perPart))
         {
             var message = new MapEntries();
             message.Entries.AddRange(part.Select(entry => ManagementMessages.ToMessage(map.Spec, entry.Key, entry.Value)));
@@ -76,9 +76,9 @@ internal sealed class ManagementService(SwitchParts parts) : V1.Management.Manag
         await parts.Rules.RunAsync(() =>
         {
             var index = parts.Filters.FindMap(request.FilterId, request.Map);
-            var spec = parts.Filters.GetMap(request.FilterId, index).Spec;
+            var map = parts.Filters.GetMap(request.FilterId, index);
             var entries = request.Entries.Select(entry =>
-                (MapText.ParseKey(request.FilterId, spec, entry.Key), MapText.ParseValue(request.FilterId, spec, entry.Value))).ToList();
+                (MapText.ParseKey(request.FilterId, map.Spec, entry.Key), MapText.ParseValue(request.FilterId, map, entry.Value))).ToList();
             _maps.Update(request.FilterId, index, entries, (ulong)request.Condition);
         });
         return new UpdateMapReply();

@@ -62,9 +62,13 @@ public abstract unsafe class BpfMap : IDisposable
     /// <summary>Bytes of a value as a program sees it.</summary>
     public int ValueSize => (int)Spec.ValueSize;
 
-    /// <summary>Bytes of a value as the controller sees it: for per-CPU maps the copies of all <see cref="MaxWorkers"/> workers side
-    /// by side, without padding.</summary>
-    public int DumpValueSize => IsPerCpu ? ValueSize * MaxWorkers : ValueSize;
+    /// <summary>How many workers run filters: so many copies of a per-CPU value the controller sees and sets. 1 to
+    /// <see cref="MaxWorkers"/>; set once, before there are maps. Memory is there for <see cref="MaxWorkers"/> in any case.</summary>
+    public static int Workers { get; set; } = MaxWorkers;
+
+    /// <summary>Bytes of a value as the controller sees it: for per-CPU maps the copies of all <see cref="Workers"/> side by side,
+    /// without padding.</summary>
+    public int DumpValueSize => IsPerCpu ? ValueSize * Workers : ValueSize;
 
     /// <summary>What the controller may do with the map.</summary>
     public MapAccess Access => Type switch
@@ -246,7 +250,8 @@ public abstract unsafe class BpfMap : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private protected bool IsPerCpu => Type is MapType.PerCpuArray or MapType.PerCpuHash;
+    /// <summary>Each worker has values of its own.</summary>
+    public bool IsPerCpu => Type is MapType.PerCpuArray or MapType.PerCpuHash;
 
     private protected abstract int DeleteEntry(byte* key);
 

@@ -17,7 +17,7 @@ internal static unsafe class PerCpu
     {
         if (worker == HashTable.AllWorkers)
         {
-            for (uint each = 0; each < BpfMap.MaxWorkers; each++)
+            for (uint each = 0; each < BpfMap.Workers; each++)
             {
                 MapMemory.Copy(CopyAt(map, copies, each), value + ((nuint)each * map->ValueSize), map->ValueSize);
             }
@@ -36,7 +36,7 @@ internal static unsafe class PerCpu
     /// <summary>Copies all copies one after the other, without padding.</summary>
     public static void Read(MapHeader* map, byte* copies, byte* target)
     {
-        for (uint each = 0; each < BpfMap.MaxWorkers; each++)
+        for (uint each = 0; each < BpfMap.Workers; each++)
         {
             MapMemory.Copy(target + ((nuint)each * map->ValueSize), CopyAt(map, copies, each), map->ValueSize);
         }
