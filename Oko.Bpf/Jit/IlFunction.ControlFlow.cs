@@ -137,6 +137,16 @@ internal sealed partial class IlFunction
             case HelperId.GetPrandomU32:
                 CallStatic(typeof(HelperFunctions), nameof(HelperFunctions.Random));
                 break;
+            case HelperId.TracePrintk:
+                LoadPointer(1);
+                for (int argument = 2; argument <= Register.LastArgument; argument++)
+                {
+                    LoadRegister(argument);
+                }
+
+                LoadContextField(FilterContext.TimeNanosecondsOffset, OpCodes.Ldind_I8);
+                CallStatic(typeof(TraceBuffer), nameof(TraceBuffer.Write));
+                break;
             case HelperId.Jiffies64:
                 LoadContext();
                 CallStatic(typeof(HelperFunctions), nameof(HelperFunctions.Jiffies));
