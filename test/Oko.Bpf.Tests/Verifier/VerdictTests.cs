@@ -20,24 +20,30 @@ public sealed class VerdictTests
         .Add(2, [34, 0, 0, 0, 39, 0, 0, 0, (byte)'G', (byte)'E', (byte)'T', 0, 1, 1, 1, 1]);
 
     private static IEnumerable<TestCaseData> Cases =>
-        from file in Directory.EnumerateFiles(Path.Combine(SourceFolder, "TestData", "verifier"), "*.txt").Order()
-        from one in Read(file)
-        select new TestCaseData(one.Verdict, one.Message, one.Convention, one.Program).SetName($"Program_{Path.GetFileNameWithoutExtension(file)}_{one.Line}");
+        from one in All
+        select new TestCaseData(one.Verdict, one.Message, one.Convention, one.Program).SetName($"Program_{one.File}_{one.Line}");
 
-    // The folder test, above the one with the built tests.
-    private static string SourceFolder
+    /// <summary>The folder of the checkout.</summary>
+    public static string Repository
     {
         get
         {
             var folder = new DirectoryInfo(TestContext.CurrentContext.TestDirectory);
-            while (!Directory.Exists(Path.Combine(folder.FullName, "TestData", "verifier")))
+            while (!File.Exists(Path.Combine(folder.FullName, "OkoSwitch.sln")))
             {
-                folder = folder.Parent ?? throw new DirectoryNotFoundException("TestData/verifier");
+                folder = folder.Parent ?? throw new DirectoryNotFoundException("OkoSwitch.sln stands in no folder above the tests");
             }
 
             return folder.FullName;
         }
     }
+
+    /// <summary>The reasons of all refusals, each once.</summary>
+    public static IEnumerable<string> Refusals => All.Where(one => one.Verdict != "accepted")
+        .Select(one => ((VerificationException)Record(() => ProgramVerifier.Verify(Input(one.Convention, one.Program)))!).Report.Reason).Distinct();
+
+    private static IEnumerable<Case> All =>
+        Directory.EnumerateFiles(Path.Combine(Repository, "test", "TestData", "verifier"), "*.txt").Order().SelectMany(Read);
 
     [Test]
     public void Cases_AreManyOfEachVerdict()
@@ -52,11 +58,7 @@ public sealed class VerdictTests
     [TestCaseSource(nameof(Cases))]
     public void Program(string verdict, string message, string convention, string program)
     {
-        var input = new VerifierInput
-        {
-            Name = "test", Convention = Enum.Parse<EntryConvention>(convention, ignoreCase: true), Instructions = Assembler.Assemble(program.Replace(";", "\n", StringComparison.Ordinal)),
-            Maps = Maps, InitialValues = InitialValues,
-        };
+        var input = Input(convention, program);
         if (verdict == "accepted")
         {
             ProgramVerifier.Verify(input);
@@ -69,7 +71,26 @@ public sealed class VerdictTests
         report.ToString(verbose: true).Should().StartWith(report.Message).And.Contain("registers:");
     }
 
-    private static IEnumerable<(int Line, string Verdict, string Message, string Convention, string Program)> Read(string file)
+    private static VerifierInput Input(string convention, string program) => new()
+    {
+        Name = "test", Convention = Enum.Parse<EntryConvention>(convention, ignoreCase: true), Instructions = Assembler.Assemble(program.Replace(";", "\n", StringComparison.Ordinal)),
+        Maps = Maps, InitialValues = InitialValues,
+    };
+
+    private static Exception? Record(Action action)
+    {
+        try
+        {
+            action();
+            return null;
+        }
+        catch (VerificationException exception)
+        {
+            return exception;
+        }
+    }
+
+    private static IEnumerable<Case> Read(string file)
     {
         var definitions = new Dictionary<string, string>();
         var number = 0;
@@ -91,7 +112,9 @@ public sealed class VerdictTests
 
             var parts = expanded.Split(" | ", 3);
             var verdict = parts[0].Split(": ", 2);
-            yield return (number, verdict[0], verdict.ElementAtOrDefault(1) ?? string.Empty, parts[1], parts[2]);
+            yield return new Case(Path.GetFileNameWithoutExtension(file), number, verdict[0], verdict.ElementAtOrDefault(1) ?? string.Empty, parts[1], parts[2]);
         }
     }
+
+    private sealed record Case(string File, int Line, string Verdict, string Message, string Convention, string Program);
 }
