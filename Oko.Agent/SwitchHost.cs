@@ -47,7 +47,7 @@ public sealed class SwitchHost : IAsyncDisposable
         BpfMap.Workers = 1;
         _datapath = new Oko.Datapath.Workers.Datapath(new DatapathOptions { Cpu = options.Cpu ?? -1 });
         _rules = new RuleManager(_datapath, new RuleManagerOptions(), loggers.CreateLogger<RuleManager>());
-        _filters = new FilterStore(_rules, FilterVerification.Verify, new FilterQuotas(), loggers.CreateLogger<FilterStore>());
+        _filters = new FilterStore(_rules, FilterVerification.Verify, options.Quotas, loggers.CreateLogger<FilterStore>());
         _traces = new FilterTraceLog(loggers.CreateLogger<FilterTraceLog>());
         _ports = new SwitchPorts(_rules, _datapath, OpenPort, loggers.CreateLogger<SwitchPorts>());
     }

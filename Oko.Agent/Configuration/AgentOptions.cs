@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Oko.Agent.Filters;
 using Oko.OpenFlow.Channel;
 
 namespace Oko.Agent.Configuration;
@@ -33,6 +34,9 @@ public sealed record AgentOptions
 
     /// <summary>Processor the worker is pinned to, or null: the kernel chooses.</summary>
     public int? Cpu { get; init; }
+
+    /// <summary>Limits of filters and their maps.</summary>
+    public FilterQuotas Quotas { get; init; } = new();
 
     /// <summary>Least severe level that is logged.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;

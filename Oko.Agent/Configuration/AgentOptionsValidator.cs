@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
+using Oko.Agent.Filters;
 using Oko.OpenFlow.Channel;
 
 namespace Oko.Agent.Configuration;
@@ -33,6 +34,7 @@ public static class AgentOptionsValidator
             FailMode = ReadFailMode(settings, faults),
             ManagementPath = ReadManagementPath(settings.Management, faults),
             Cpu = ReadCpu(settings.Cpu, faults),
+            Quotas = ReadQuotas(settings, faults),
             LogLevel = ReadLogLevel(settings.LogLevel, faults),
         };
         return faults.Count == 0 ? options : throw new ConfigurationException([.. faults]);
@@ -268,6 +270,37 @@ public static class AgentOptionsValidator
 
         faults.Add($"--cpu {text}: not a processor of this machine; allowed are 0 to {Environment.ProcessorCount - 1}.");
         return null;
+    }
+
+    private static FilterQuotas ReadQuotas(AgentSettings settings, List<string> faults)
+    {
+        const long LeastMapMemory = 1 << 20, MostMapMemory = 1L << 40, LeastObject = 1 << 10;
+        var standard = new FilterQuotas();
+        return standard with
+        {
+            MaxFilters = (int)ReadSize("--max-filters", settings.MaxFilters, 1, 65536, standard.MaxFilters, faults),
+            MaxMapBytes = ReadSize("--max-map-memory", settings.MaxMapMemory, LeastMapMemory, MostMapMemory, standard.MaxMapBytes, faults),
+            MaxObjectBytes = (int)ReadSize("--max-object-size", settings.MaxObjectSize, LeastObject, standard.MaxObjectBytes, standard.MaxObjectBytes, faults),
+        };
+    }
+
+    /// <summary>A number with K, M or G for 2^10, 2^20, 2^30 behind it.</summary>
+    private static long ReadSize(string option, string? text, long least, long most, long standard, List<string> faults)
+    {
+        if (text is null)
+        {
+            return standard;
+        }
+
+        var shift = text.Length == 0 ? 0 : char.ToUpperInvariant(text[^1]) switch { 'K' => 10, 'M' => 20, 'G' => 30, _ => 0 };
+        if (long.TryParse(shift == 0 ? text : text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && number <= most >> shift && number << shift >= least)
+        {
+            return number << shift;
+        }
+
+        faults.Add($"{option} {text}: allowed are {least} to {most}; K, M and G stand for 2^10, 2^20 and 2^30.");
+        return standard;
     }
 
     private static LogLevel ReadLogLevel(string? text, List<string> faults)

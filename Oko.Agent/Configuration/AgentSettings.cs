@@ -37,6 +37,15 @@ public sealed record AgentSettings
     /// <summary><c>--cpu</c>: number of the processor the worker is pinned to.</summary>
     public string? Cpu { get; init; }
 
+    /// <summary><c>--max-filters</c>: most filters at one time.</summary>
+    public string? MaxFilters { get; init; }
+
+    /// <summary><c>--max-map-memory</c>: most memory of all maps, with a suffix.</summary>
+    public string? MaxMapMemory { get; init; }
+
+    /// <summary><c>--max-object-size</c>: most bytes of one object, with a suffix.</summary>
+    public string? MaxObjectSize { get; init; }
+
     /// <summary><c>--log-level</c>.</summary>
     public string? LogLevel { get; init; }
 
@@ -54,6 +63,9 @@ public sealed record AgentSettings
         FailMode = FailMode ?? others.FailMode,
         Management = Management ?? others.Management,
         Cpu = Cpu ?? others.Cpu,
+        MaxFilters = MaxFilters ?? others.MaxFilters,
+        MaxMapMemory = MaxMapMemory ?? others.MaxMapMemory,
+        MaxObjectSize = MaxObjectSize ?? others.MaxObjectSize,
         LogLevel = LogLevel ?? others.LogLevel,
     };
 }

@@ -13,7 +13,8 @@ public static class ConfigurationFile
 
     private static readonly string[] Names =
     [
-        "datapath-id", "controller", "listen", "private-key", "certificate", "ca-cert", "port", "local", "fail-mode", "management", "cpu", "log-level",
+        "datapath-id", "controller", "listen", "private-key", "certificate", "ca-cert", "port", "local", "fail-mode", "management", "cpu",
+        "max-filters", "max-map-memory", "max-object-size", "log-level",
     ];
 
     /// <summary>Reads a file.</summary>
@@ -96,6 +97,9 @@ public static class ConfigurationFile
             FailMode = Single("fail-mode"),
             Management = Single("management"),
             Cpu = Single("cpu"),
+            MaxFilters = Single("max-filters"),
+            MaxMapMemory = Single("max-map-memory"),
+            MaxObjectSize = Single("max-object-size"),
             LogLevel = Single("log-level"),
         };
     }
@@ -125,8 +129,8 @@ public static class ConfigurationFile
             return element.GetString();
         }
 
-        // A number is taken for the processor only: a datapath id without quotes would be read as decimal.
-        if (element.ValueKind is JsonValueKind.Number && path == "$.cpu")
+        // A number is taken where there is nothing else: a datapath id without quotes would be read as decimal.
+        if (element.ValueKind is JsonValueKind.Number && path is "$.cpu" or "$.max-filters" or "$.max-map-memory" or "$.max-object-size")
         {
             return element.GetRawText();
         }

@@ -7,6 +7,24 @@ public sealed class AgentOptionsValidatorTests
     private static readonly string[] Interfaces = ["lo", "eth1", "eth2", "eth3"];
 
     [Test]
+    public void Quotas_WithSuffixes_AreTaken()
+    {
+        var quotas = AgentOptionsValidator.Validate(new AgentSettings { MaxFilters = "3", MaxMapMemory = "2G", MaxObjectSize = "64k" }, []).Quotas;
+        quotas.MaxFilters.Should().Be(3);
+        quotas.MaxMapBytes.Should().Be(2L << 30);
+        quotas.MaxObjectBytes.Should().Be(64 << 10);
+    }
+
+    [TestCase("0", null, null, "--max-filters 0: allowed are 1 to 65536")]
+    [TestCase(null, "12", null, "--max-map-memory 12: allowed are 1048576 to")]
+    [TestCase(null, "99999999999999999G", null, "--max-map-memory")]
+    [TestCase(null, null, "17M", "--max-object-size 17M: allowed are 1024 to 16777216")]
+    [TestCase(null, null, "-1", "--max-object-size -1")]
+    public void Quotas_OutOfRange_AreRefused(string? filters, string? memory, string? size, string fault) =>
+        FluentActions.Invoking(() => AgentOptionsValidator.Validate(new AgentSettings { MaxFilters = filters, MaxMapMemory = memory, MaxObjectSize = size }, []))
+            .Should().Throw<ConfigurationException>().Which.Faults.Should().ContainSingle().Which.Should().Contain(fault);
+
+    [Test]
     public void Validate_NothingGiven_IsALearningSwitchWithDefaults()
     {
         var options = Validate(new AgentSettings());
