@@ -34,6 +34,7 @@ public sealed class SwitchHost : IAsyncDisposable
     private readonly RuleManager _rules;
     private readonly FilterStore _filters;
     private readonly SwitchPorts _ports;
+    private readonly FilterTraceLog _traces;
     private LinkWatcher? _links;
     private ManagementServer? _management;
     private ControllerHub? _controllers;
@@ -47,6 +48,7 @@ public sealed class SwitchHost : IAsyncDisposable
         _datapath = new Oko.Datapath.Workers.Datapath(new DatapathOptions { Cpu = options.Cpu ?? -1 });
         _rules = new RuleManager(_datapath, new RuleManagerOptions(), loggers.CreateLogger<RuleManager>());
         _filters = new FilterStore(_rules, FilterVerification.Verify, options.Quotas, loggers.CreateLogger<FilterStore>());
+        _traces = new FilterTraceLog(loggers.CreateLogger<FilterTraceLog>());
         _ports = new SwitchPorts(_rules, _datapath, OpenPort, loggers.CreateLogger<SwitchPorts>());
     }
 
@@ -78,6 +80,7 @@ public sealed class SwitchHost : IAsyncDisposable
         await StopPart("control thread", _rules.Dispose);
         await StopPart("worker", _datapath.Stop);
         await StopPart("filters", _filters.Dispose);
+        await StopPart("trace log", _traces.Dispose);
         await StopPart("ports", _datapath.Dispose);
     }
 

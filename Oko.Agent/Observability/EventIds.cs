@@ -12,7 +12,8 @@ public static class EventIds
         PortLinkChanged = 2005;
 
     /// <summary>Filters.</summary>
-    public const int FilterInstalled = 5000, FilterReplaced = 5001, FilterRefused = 5002, FilterUnloaded = 5003, FilterWorkFailed = 5004;
+    public const int FilterInstalled = 5000, FilterReplaced = 5001, FilterRefused = 5002, FilterUnloaded = 5003, FilterWorkFailed = 5004,
+        FilterPrinted = 5005, FilterLinesLost = 5006;
 
     /// <summary>Management.</summary>
     public const int ManagementListening = 6000, StaleSocketReplaced = 6001, ManagementFailed = 6002;

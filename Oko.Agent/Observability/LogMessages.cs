@@ -34,6 +34,12 @@ internal static partial class LogMessages
     [LoggerMessage(EventIds.PortLinkChanged, LogLevel.Information, "Port {Number} ({Name}): link {State}")]
     public static partial void PortLinkChanged(ILogger logger, uint number, string name, string state);
 
+    [LoggerMessage(EventIds.FilterPrinted, LogLevel.Information, "Filter: {Line}")]
+    public static partial void FilterPrinted(ILogger logger, string line);
+
+    [LoggerMessage(EventIds.FilterLinesLost, LogLevel.Warning, "Filters printed {Lines} lines more than are kept, {Limit} per second")]
+    public static partial void FilterLinesLost(ILogger logger, long lines, int limit);
+
     [LoggerMessage(EventIds.FilterInstalled, LogLevel.Information,
         "Filter {FilterId} ({Name}) loaded: {Instructions} instructions, at most {WorstCase} run per packet, {Maps} maps")]
     public static partial void FilterInstalled(ILogger logger, uint filterId, string name, int instructions, int worstCase, int maps);

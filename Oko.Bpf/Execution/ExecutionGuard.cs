@@ -217,7 +217,7 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
         {
             case HelperId.CsumDiff:
                 return CanReadAll(registers[1], registers[2]) && CanReadAll(registers[3], registers[4]);
-            case HelperId.OkoHash:
+            case HelperId.OkoHash or HelperId.TracePrintk:
                 return CanReadAll(registers[1], registers[2]);
             case HelperId.StringCompare:
                 for (byte* end = (byte*)registers[3]; ; end++)

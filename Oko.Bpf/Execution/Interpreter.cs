@@ -425,6 +425,8 @@ public sealed unsafe class Interpreter
     private static ulong CallHelper(HelperId helper, FilterContext* context, ulong* registers) => helper switch
     {
         HelperId.GetPrandomU32 => HelperFunctions.Random(),
+        HelperId.TracePrintk => (ulong)TraceBuffer.Write(
+            (byte*)registers[1], registers[2], registers[3], registers[4], registers[5], context->TimeNanoseconds),
         HelperId.Jiffies64 => HelperFunctions.Jiffies(context),
         HelperId.CsumDiff => HelperFunctions.CsumDiff((byte*)registers[1], registers[2], (byte*)registers[3], registers[4], registers[5]),
         HelperId.StringCompare => HelperFunctions.StringCompare((byte*)registers[1], registers[2], (byte*)registers[3]),

@@ -19,6 +19,9 @@ public enum HelperId
     /// <summary><c>bpf_ktime_get_ns()</c>: monotonic nanoseconds, read once per batch of packets.</summary>
     KtimeGetNs = 5,
 
+    /// <summary><c>bpf_trace_printk(format, size, ...)</c>: a line for the log, with up to three arguments; its size or a negative errno.</summary>
+    TracePrintk = 6,
+
     /// <summary><c>bpf_get_prandom_u32()</c>: a pseudo-random number of 32 bits.</summary>
     GetPrandomU32 = 7,
 

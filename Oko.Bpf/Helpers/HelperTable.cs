@@ -24,6 +24,8 @@ public sealed class HelperTable
             [HelperArgument.Map, HelperArgument.MapKey, HelperArgument.MapValue, HelperArgument.Number], HelperResult.Number),
         new(3, HelperId.MapDelete, "bpf_map_delete_elem", [HelperArgument.Map, HelperArgument.MapKey], HelperResult.Number),
         new(5, HelperId.KtimeGetNs, "bpf_ktime_get_ns", [], HelperResult.Number),
+        // r3 to r5 are what the format asks for; a program that sets fewer prints whatever numbers they hold.
+        new(6, HelperId.TracePrintk, "bpf_trace_printk", [HelperArgument.Memory, HelperArgument.MemorySize], HelperResult.Number),
         new(7, HelperId.GetPrandomU32, "bpf_get_prandom_u32", [], HelperResult.Number),
         new(8, HelperId.GetSmpProcessorId, "bpf_get_smp_processor_id", [], HelperResult.Number),
         new(28, HelperId.CsumDiff, "bpf_csum_diff",

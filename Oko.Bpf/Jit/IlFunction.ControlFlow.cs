@@ -1,4 +1,5 @@
 using System.Reflection.Emit;
+using System.Runtime.CompilerServices;
 using Oko.Bpf.Execution;
 using Oko.Bpf.Helpers;
 using Oko.Bpf.Isa;
@@ -135,6 +136,16 @@ internal sealed partial class IlFunction
                 break;
             case HelperId.GetPrandomU32:
                 CallStatic(typeof(HelperFunctions), nameof(HelperFunctions.Random));
+                break;
+            case HelperId.TracePrintk:
+                LoadPointer(1);
+                for (int argument = 2; argument <= Register.LastArgument; argument++)
+                {
+                    LoadRegister(argument);
+                }
+
+                LoadContextField(FilterContext.TimeNanosecondsOffset, OpCodes.Ldind_I8);
+                CallStatic(typeof(TraceBuffer), nameof(TraceBuffer.Write));
                 break;
             case HelperId.Jiffies64:
                 LoadContext();
@@ -331,12 +342,14 @@ internal sealed partial class IlFunction
             _il.Emit(OpCodes.Ldc_I4, (int)header->Stride);
             _il.Emit(OpCodes.Ldc_I8, (long)header->Seed0);
             _il.Emit(OpCodes.Ldc_I8, (long)header->Seed1);
-            CallStatic(typeof(HashTable), hash.KeySize switch
+            (string lookup, string further) = hash.KeySize switch
             {
-                4 => nameof(HashTable.Lookup4),
-                8 => nameof(HashTable.Lookup8),
-                _ => nameof(HashTable.Lookup16),
-            });
+                4 => (nameof(HashTable.Lookup4), nameof(HashTable.LookupFurther4)),
+                8 => (nameof(HashTable.Lookup8), nameof(HashTable.LookupFurther8)),
+                _ => (nameof(HashTable.Lookup16), nameof(HashTable.LookupFurther16)),
+            };
+            RuntimeHelpers.PrepareMethod(RuntimeMethods.Find(typeof(HashTable), further).MethodHandle);
+            CallStatic(typeof(HashTable), lookup);
         }
         else
         {

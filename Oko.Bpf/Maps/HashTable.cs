@@ -51,29 +51,23 @@ internal static unsafe partial class HashTable
     private const uint NoPlace = uint.MaxValue;
 
     /// <summary>Lookup with a key of 4 bytes. The value's address, or null. The sizes, the seeds and the place of the slab never change in
-    /// a map's life: the compiler passes what stands in the header as constants.</summary>
+    /// a map's life: the compiler passes what stands in the header as constants. Most keys lie in their first place; the walk behind it is a call, so
+    /// that what is inlined is short and has no loop.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static byte* Lookup4(MapHeader* map, uint key, byte* entries, uint mask, uint stride, ulong seed0, ulong seed1)
     {
         uint hash = Hash4(key, seed0, seed1);
-        ulong* index = CurrentIndex(map);
-        for (uint slot = hash & mask; ; slot = (slot + 1) & mask)
+        ulong word = Volatile.Read(ref CurrentIndex(map)[hash & mask]);
+        if ((uint)(word >> 32) == hash)
         {
-            ulong word = Volatile.Read(ref index[slot]);
-            if (word == 0)
+            byte* entry = entries + ((nuint)(uint)word * stride);
+            if (*(uint*)entry == key)
             {
-                return null;
-            }
-
-            if ((uint)(word >> 32) == hash)
-            {
-                byte* entry = entries + ((nuint)(uint)word * stride);
-                if (*(uint*)entry == key)
-                {
-                    return entry + 8;
-                }
+                return entry + 8;
             }
         }
+
+        return word == 0 ? null : LookupFurther4(map, key, hash);
     }
 
     /// <summary>Lookup with a key of 8 bytes.</summary>
@@ -81,24 +75,17 @@ internal static unsafe partial class HashTable
     public static byte* Lookup8(MapHeader* map, ulong key, byte* entries, uint mask, uint stride, ulong seed0, ulong seed1)
     {
         uint hash = Hash8(key, seed0, seed1);
-        ulong* index = CurrentIndex(map);
-        for (uint slot = hash & mask; ; slot = (slot + 1) & mask)
+        ulong word = Volatile.Read(ref CurrentIndex(map)[hash & mask]);
+        if ((uint)(word >> 32) == hash)
         {
-            ulong word = Volatile.Read(ref index[slot]);
-            if (word == 0)
+            byte* entry = entries + ((nuint)(uint)word * stride);
+            if (*(ulong*)entry == key)
             {
-                return null;
-            }
-
-            if ((uint)(word >> 32) == hash)
-            {
-                byte* entry = entries + ((nuint)(uint)word * stride);
-                if (*(ulong*)entry == key)
-                {
-                    return entry + 8;
-                }
+                return entry + 8;
             }
         }
+
+        return word == 0 ? null : LookupFurther8(map, key, hash);
     }
 
     /// <summary>Lookup with a key of 16 bytes.</summary>
@@ -108,24 +95,17 @@ internal static unsafe partial class HashTable
         ulong low = ((ulong*)key)[0];
         ulong high = ((ulong*)key)[1];
         uint hash = Hash16(low, high, seed0, seed1);
-        ulong* index = CurrentIndex(map);
-        for (uint slot = hash & mask; ; slot = (slot + 1) & mask)
+        ulong word = Volatile.Read(ref CurrentIndex(map)[hash & mask]);
+        if ((uint)(word >> 32) == hash)
         {
-            ulong word = Volatile.Read(ref index[slot]);
-            if (word == 0)
+            byte* entry = entries + ((nuint)(uint)word * stride);
+            if (((ulong*)entry)[0] == low && ((ulong*)entry)[1] == high)
             {
-                return null;
-            }
-
-            if ((uint)(word >> 32) == hash)
-            {
-                byte* entry = entries + ((nuint)(uint)word * stride);
-                if (((ulong*)entry)[0] == low && ((ulong*)entry)[1] == high)
-                {
-                    return entry + 16;
-                }
+                return entry + 16;
             }
         }
+
+        return word == 0 ? null : LookupFurther16(map, low, high, hash);
     }
 
     /// <summary>Lookup with a key of any size, from a map that may have any key size.</summary>
