@@ -19,6 +19,7 @@ internal sealed record MapJson(uint Index, string Name, string Type, uint KeySiz
 /// <summary>An entry of a map.</summary>
 internal sealed record MapEntryJson(string Key, string Value, string KeyHex, string ValueHex);
 
+/// <summary>A record of a ring buffer.</summary>
 internal sealed record FilterEventJson(uint FilterId, string Map, ulong TimeNanoseconds, ulong Lost, string Text, string Record);
 
 /// <summary>The result of <c>oko filter check</c>.</summary>

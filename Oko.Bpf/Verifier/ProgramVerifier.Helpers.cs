@@ -19,6 +19,11 @@ public sealed partial class ProgramVerifier
             CheckArgument(helper, index, ref map);
         }
 
+        if (helper.Id == HelperId.TracePrintk)
+        {
+            CheckPrinted(helper);
+        }
+
         NoteMap(map);
         if (helper.Arguments.Contains(HelperArgument.Callback))
         {
@@ -212,6 +217,25 @@ public sealed partial class ProgramVerifier
         if (size.Max > 0)
         {
             CheckReadable(helper, register, (int)size.Max, "memory");
+        }
+    }
+
+    /// <summary>What a format prints of r3 to r5 are numbers: an address, or what a register held before, must not get into a log. A
+    /// format that is not known prints all three.</summary>
+    private void CheckPrinted(HelperPrototype helper)
+    {
+        const int FirstPrinted = 3, MostPrinted = 3;
+        var printed = MostPrinted;
+        var format = _state[1];
+        if (format is { Kind: RegisterKind.MapValue, Value.Max: 0 } && (_input.Maps[format.Map].Flags & MapCreateFlags.ReadOnlyForPrograms) != 0
+            && _input.InitialValues.TryGetValue(format.Map, out var bytes) && format.Offset >= 0 && format.Offset < bytes.Length)
+        {
+            printed = Math.Min(MostPrinted, bytes.AsSpan((int)format.Offset, Math.Min(bytes.Length - (int)format.Offset, (int)_state[2].Value.Max)).Count((byte)'%'));
+        }
+
+        for (var register = FirstPrinted; register < FirstPrinted + printed; register++)
+        {
+            _ = UseNumber(register, helper.Name);
         }
     }
 
