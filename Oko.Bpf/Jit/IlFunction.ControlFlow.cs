@@ -219,11 +219,13 @@ internal sealed partial class IlFunction
     // bpf_loop, or bpf_for_each_map_elem when there is a map: the loop stands here, around a direct call of the callback. r0 counts.
     private void EmitRepetition(int slot, BpfMap? map)
     {
-        if (!_functions.TryGetValue(_program.CallbackAtCall[slot], out DynamicMethod? callback))
+        if (_program.CallbackAtCall[slot] < 0)
         {
             throw Unverified(_instructions[slot], slot);
         }
 
+        // A callback that was proven to be called 0 times has no code.
+        DynamicMethod? callback = _functions.GetValueOrDefault(_program.CallbackAtCall[slot]);
         Label next = _il.DefineLabel(), end = _il.DefineLabel(), flagsAreGood = _il.DefineLabel(), fits = _il.DefineLabel();
         LocalBuilder rounds = _il.DeclareLocal(typeof(ulong));
         LocalBuilder? cursor = map is null ? null : _il.DeclareLocal(typeof(MapCursor));
@@ -231,6 +233,13 @@ internal sealed partial class IlFunction
         _il.Emit(OpCodes.Brfalse, flagsAreGood);
         EmitResult(MapErrno.Invalid, end);
         _il.MarkLabel(flagsAreGood);
+        if (callback is null)
+        {
+            EmitZero(Register.Result);
+            _il.MarkLabel(end);
+            return;
+        }
+
         if (map is null)
         {
             LoadRegister32(1);

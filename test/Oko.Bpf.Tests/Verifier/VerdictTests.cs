@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
 using System.Text.RegularExpressions;
+using Oko.Bpf.Execution;
 using Oko.Bpf.Loading;
 using Oko.Bpf.Maps;
+using Oko.Bpf.Tests.Execution;
 using Oko.Bpf.Text;
 using Oko.Bpf.Verifier;
 
@@ -61,7 +63,7 @@ public sealed class VerdictTests
         var input = Input(convention, program);
         if (verdict == "accepted")
         {
-            ProgramVerifier.Verify(input);
+            RunInBothEngines(ProgramVerifier.Verify(input));
             return;
         }
 
@@ -69,6 +71,26 @@ public sealed class VerdictTests
         report.Message.Should().Contain(message);
         Regex.Replace(report.Verdict.ToString(), "(?<=[a-z])([A-Z])", match => " " + match.Value).ToLowerInvariant().Should().Be(verdict, report.Message);
         report.ToString(verbose: true).Should().StartWith(report.Message).And.Contain("registers:");
+    }
+
+    // What was accepted compiles, breaks no rule when each access is looked at, and comes to the same result in both engines.
+    private static unsafe void RunInBothEngines(VerifiedProgram program)
+    {
+        using var compiled = LoadedFilter.Create(program);
+        using var interpreted = LoadedFilter.Create(program);
+        var interpreter = new Interpreter(program, interpreted.Maps);
+        foreach (var bytes in new[] { 0, 14, 60, 300 })
+        {
+            using var packet = new TestPacket([.. Enumerable.Range(0, bytes).Select(at => (byte)at)]);
+            FilterContext context = packet.Context, same = context;
+            var outcome = interpreter.RunChecked(&context, out var violation);
+            violation.Should().BeNull();
+            outcome.Instructions.Should().BeLessThanOrEqualTo(program.WorstCaseInstructions);
+            if (!program.Instructions.Any(one => one.IsHelperCall && one.Immediate is 5 or 7 or 8))
+            {
+                compiled.Run(&same).Should().Be(outcome.Result);
+            }
+        }
     }
 
     private static VerifierInput Input(string convention, string program) => new()
