@@ -59,12 +59,6 @@ public sealed partial class ProgramVerifier
                 Set(instruction.Dst, new RegisterState(RegisterKind.Function, default, Offset: instruction.CallTarget(_slot)));
                 break;
             default:
-                var map = _input.Maps[instruction.Immediate];
-                if (map.Type != MapType.Array || second >= map.ValueSize)
-                {
-                    throw Refuse(VerifierVerdict.Unsafe, $"it takes the address of byte {second} of the first value of map {map.Name}", $"only arrays have one; this map's values have {map.ValueSize} bytes");
-                }
-
                 Set(instruction.Dst, new RegisterState(RegisterKind.MapValue, default, Offset: second, Map: instruction.Immediate));
                 break;
         }

@@ -125,7 +125,7 @@ public sealed partial class ProgramVerifier
                 VerifierVerdict.Unsafe, 0, string.Empty, $"the program has {_program.Length} instructions", $"1 to {_input.Limits.MaxInstructions} are allowed", null, string.Empty));
         }
 
-        StructuralChecks.CheckInstructions(_program, _input.Maps.Length, RefuseAt);
+        StructuralChecks.CheckInstructions(_program, _input.Maps, RefuseAt);
         var functions = StructuralChecks.FindFunctions(_program, RefuseAt);
         foreach (var function in functions)
         {

@@ -1,4 +1,7 @@
+using System.Collections.Immutable;
 using Oko.Bpf.Isa;
+using Oko.Bpf.Loading;
+using Oko.Bpf.Maps;
 
 namespace Oko.Bpf.Verifier;
 
@@ -7,9 +10,9 @@ internal static class StructuralChecks
 {
     /// <summary>Checks each slot for itself.</summary>
     /// <param name="program">The slots.</param>
-    /// <param name="maps">Number of maps that wide loads can name.</param>
+    /// <param name="maps">The maps that wide loads can name.</param>
     /// <param name="refuse">Raises a refusal: slot, verdict, reason, advice.</param>
-    internal static void CheckInstructions(Instruction[] program, int maps, Func<int, VerifierVerdict, string, string, Exception> refuse)
+    internal static void CheckInstructions(Instruction[] program, ImmutableArray<MapSpec> maps, Func<int, VerifierVerdict, string, string, Exception> refuse)
     {
         for (var slot = 0; slot < program.Length; slot++)
         {
@@ -32,9 +35,16 @@ internal static class StructuralChecks
                 }
 
                 // Dead code too: the engines resolve all maps.
-                if (instruction.Src is WideImmediateKind.Map or WideImmediateKind.MapValue && (instruction.Immediate < 0 || instruction.Immediate >= maps))
+                if (instruction.Src is WideImmediateKind.Map or WideImmediateKind.MapValue && (instruction.Immediate < 0 || instruction.Immediate >= maps.Length))
                 {
-                    throw refuse(slot, VerifierVerdict.Unsafe, $"map {instruction.Immediate} does not exist; the object has {maps}", "define it in SEC(\".maps\")");
+                    throw refuse(slot, VerifierVerdict.Unsafe, $"map {instruction.Immediate} does not exist; the object has {maps.Length}", "define it in SEC(\".maps\")");
+                }
+
+                if (instruction.Src == WideImmediateKind.MapValue && maps[instruction.Immediate] is var map
+                    && (map.Type != MapType.Array || (uint)program[slot + 1].Immediate >= map.ValueSize))
+                {
+                    throw refuse(slot, VerifierVerdict.Unsafe,
+                        $"it takes the address of byte {(uint)program[slot + 1].Immediate} of the first value of map {map.Name}", $"only arrays have one; this map's values have {map.ValueSize} bytes");
                 }
 
                 slot++;
