@@ -60,6 +60,8 @@ internal static class OriginalOko
             {
                 return ProgramVerifier.Verify(input with
                 {
+                    // All attempts together take as long as one may.
+                    Limits = input.Limits with { MaxSteps = input.Limits.MaxSteps / HeaderBytes.Length },
                     Instructions = [.. front, .. input.Instructions],
                     SourceLines = input.SourceLines.IsDefaultOrEmpty ? [] : [.. new string?[front.Length], .. input.SourceLines],
                 }) with { Remark = $"runs as on the original Oko switch: its length argument is {LengthOfOriginal}, and packets shorter than {bytes} bytes do not match; with the true length it is refused" };

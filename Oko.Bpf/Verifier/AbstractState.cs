@@ -13,13 +13,15 @@ internal sealed class AbstractState
     internal const int StackBytes = StackFrameState.Bytes;
     internal const int MaxFrames = Isa.Register.MaxCallDepth;
 
-    // More names than this are worth tidying: what no address has any more is never asked for again.
+    // More names than this are worth tidying: what no address has any more is never asked for again. Then as many again may come
+    // before the next time.
     private const int ManyNames = 24;
 
     private readonly RegisterState[] _registers = new RegisterState[Registers];
     private readonly List<(StackFrameState Frame, RegisterState[]? Saved)> _frames = [];
-    private readonly List<(int Id, long Bytes)> _proven = [];
+    private readonly List<(int Id, long Bytes)> _proven = [];           // by rising id
     private readonly SortedList<int, int> _records = [];
+    private int _tidyAt = ManyNames;
 
     /// <summary>Most instructions executed on any path to here.</summary>
     internal long Count { get; set; }
@@ -79,18 +81,7 @@ internal sealed class AbstractState
     }
 
     /// <summary>Bytes that exist behind (packet start + the variable part of that id), -1 if nothing is known.</summary>
-    internal long Proven(int id)
-    {
-        foreach (var (known, bytes) in _proven)
-        {
-            if (known == id)
-            {
-                return bytes;
-            }
-        }
-
-        return id == 0 ? 0 : -1;
-    }
+    internal long Proven(int id) => FindProven(id) is >= 0 and var at ? _proven[at].Bytes : id == 0 ? 0 : -1;
 
     internal void Prove(int id, long bytes)
     {
@@ -99,15 +90,58 @@ internal sealed class AbstractState
             return;
         }
 
-        var at = _proven.FindIndex(known => known.Id == id);
+        var at = FindProven(id);
         if (at >= 0)
         {
             _proven[at] = (id, bytes);
         }
         else
         {
-            _proven.Add((id, bytes));
+            _proven.Insert(~at, (id, bytes));
         }
+    }
+
+    // Both lists rise; this one is empty.
+    private void ProveBoth(List<(int Id, long Bytes)> a, List<(int Id, long Bytes)> b)
+    {
+        for (int at = 0, other = 0; at < a.Count && other < b.Count;)
+        {
+            if (a[at].Id == b[other].Id)
+            {
+                _proven.Add((a[at].Id, Math.Min(a[at++].Bytes, b[other++].Bytes)));
+            }
+            else if (a[at].Id < b[other].Id)
+            {
+                at++;
+            }
+            else
+            {
+                other++;
+            }
+        }
+    }
+
+    // The index, or the complement of the index where it belongs.
+    private int FindProven(int id)
+    {
+        int low = 0, high = _proven.Count - 1;
+        while (low <= high)
+        {
+            var middle = (low + high) / 2;
+            switch (_proven[middle].Id.CompareTo(id))
+            {
+                case 0:
+                    return middle;
+                case < 0:
+                    low = middle + 1;
+                    break;
+                default:
+                    high = middle - 1;
+                    break;
+            }
+        }
+
+        return ~low;
     }
 
     internal void Reserve(int record, int slot) => _records.Add(record, slot);
@@ -126,6 +160,7 @@ internal sealed class AbstractState
 
         ForgetUnused();
         copy._proven.AddRange(_proven);
+        copy._tidyAt = _tidyAt;
         foreach (var (record, slot) in _records)
         {
             copy._records.Add(record, slot);
@@ -153,17 +188,18 @@ internal sealed class AbstractState
     }
 
     /// <summary>What holds on both paths. Ids that differ get a fresh one per pair, so copies stay known as copies.</summary>
-    internal static AbstractState Join(AbstractState a, AbstractState b, Func<int> freshId)
+    internal static AbstractState Join(AbstractState a, AbstractState b, Func<int> freshId) => Join(a, b, freshId, out _);
+
+    /// <inheritdoc cref="Join(AbstractState, AbstractState, Func{int})"/>
+    /// <param name="a">One path.</param>
+    /// <param name="b">The other.</param>
+    /// <param name="freshId">Makes names.</param>
+    /// <param name="values">How many values were compared, which is what a join costs.</param>
+    internal static AbstractState Join(AbstractState a, AbstractState b, Func<int> freshId, out int values)
     {
         var joined = new AbstractState { Count = Math.Max(a.Count, b.Count) };
         var joining = new StateJoin(joined, a, b, freshId);
-        foreach (var (id, bytes) in a._proven)
-        {
-            if (b.Proven(id) is >= 0 and var other)
-            {
-                joined.Prove(id, Math.Min(bytes, other));
-            }
-        }
+        joined.ProveBoth(a._proven, b._proven);
 
         for (var register = 0; register < Registers; register++)
         {
@@ -190,6 +226,8 @@ internal sealed class AbstractState
             joined._records.Add(record, slot);
         }
 
+        joined._tidyAt = Math.Max(a._tidyAt, b._tidyAt);
+        values = joining.Values;
         return joined;
     }
 
@@ -252,7 +290,7 @@ internal sealed class AbstractState
 
     private void ForgetUnused()
     {
-        if (_proven.Count <= ManyNames)
+        if (_proven.Count <= _tidyAt)
         {
             return;
         }
@@ -278,5 +316,6 @@ internal sealed class AbstractState
         }
 
         _proven.RemoveAll(known => !used.Contains(known.Id));
+        _tidyAt = _proven.Count + ManyNames;
     }
 }

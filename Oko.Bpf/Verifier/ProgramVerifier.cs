@@ -66,6 +66,9 @@ public sealed partial class ProgramVerifier
 {
     private const int LongestPacket = 65535;
 
+    // Joining this many values takes about as long as looking at an instruction.
+    private const int ValuesPerStep = 8;
+
     private readonly VerifierInput _input;
     private readonly Instruction[] _program;
     private readonly Instruction[] _result;
@@ -230,7 +233,13 @@ public sealed partial class ProgramVerifier
                 "give loops a small constant bound that does not depend on the packet or a map");
         }
 
-        if (++_steps > _input.Limits.MaxSteps)
+        CountSteps(1);
+    }
+
+    private void CountSteps(int steps)
+    {
+        _steps += steps;
+        if (_steps > _input.Limits.MaxSteps)
         {
             throw Refuse(VerifierVerdict.CannotProve, $"the proof takes more than {_input.Limits.MaxSteps} steps", "use fewer rounds, or fewer branches and calls inside loops");
         }
@@ -275,7 +284,8 @@ public sealed partial class ProgramVerifier
         if (_states[target] is { } other)
         {
             CheckRecords(other, state);
-            _states[target] = AbstractState.Join(other, state, FreshId);
+            _states[target] = AbstractState.Join(other, state, FreshId, out var values);
+            CountSteps(values / ValuesPerStep);
         }
         else if (++_pending > _input.Limits.MaxPendingStates)
         {

@@ -42,8 +42,16 @@ internal sealed class StackFrameState
     }
 
     /// <summary>The register that was spilled to exactly these bytes, or null.</summary>
-    internal RegisterState? SpillAt(int offset, int size)
+    /// <param name="offset">Its first byte.</param>
+    /// <param name="size">Its bytes.</param>
+    /// <param name="guess">Where in the list it may stand.</param>
+    internal RegisterState? SpillAt(int offset, int size, int guess = 0)
     {
+        if (guess < _count && _spills[guess].Offset == offset && _spills[guess].Size == size)
+        {
+            return _spills[guess].Value;
+        }
+
         foreach (ref readonly var spill in Spills)
         {
             if (spill.Offset == offset && spill.Size == size)
@@ -154,9 +162,10 @@ internal sealed class StackFrameState
             joined._written[word] = a._written[word] & b._written[word];
         }
 
-        foreach (ref readonly var spill in a.Spills)
+        for (var index = 0; index < a._count; index++)
         {
-            if (b.SpillAt(spill.Offset, spill.Size) is { } other)
+            ref readonly var spill = ref a._spills[index];
+            if (b.SpillAt(spill.Offset, spill.Size, index) is { } other)
             {
                 var both = one(spill.Value, other);
                 if (both.IsReadable)

@@ -5,9 +5,13 @@ internal sealed class StateJoin(AbstractState joined, AbstractState a, AbstractS
 {
     private readonly Dictionary<(RegisterKind, long, int, long, int), int> _pairs = [];
 
+    /// <summary>How many values were compared.</summary>
+    internal int Values { get; private set; }
+
     /// <summary>What holds of a register on both paths.</summary>
     internal RegisterState One(RegisterState x, RegisterState y)
     {
+        Values++;
         if (x == y)
         {
             return x;
