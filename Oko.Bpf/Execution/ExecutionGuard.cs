@@ -217,22 +217,14 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
         {
             case HelperId.CsumDiff:
                 return CanReadAll(registers[1], registers[2]) && CanReadAll(registers[3], registers[4]);
+            case HelperId.OkoMapAdd:
+                return FindMap(registers[1]) is { } counted && CanRead((byte*)registers[2], (uint)counted.KeySize);
+            case HelperId.OkoPrintf:
+                return IsReadableString(registers[1]);
             case HelperId.OkoHash or HelperId.TracePrintk:
                 return CanReadAll(registers[1], registers[2]);
             case HelperId.StringCompare:
-                for (byte* end = (byte*)registers[3]; ; end++)
-                {
-                    if (!CanRead(end, 1))
-                    {
-                        return false;
-                    }
-
-                    if (*end == 0)
-                    {
-                        return CanReadAll(registers[1], registers[2]);
-                    }
-                }
-
+                return IsReadableString(registers[3]) && CanReadAll(registers[1], registers[2]);
             case HelperId.MapPush:
                 return FindMap(registers[1]) is { } pushed && CanRead((byte*)registers[2], (uint)pushed.ValueSize);
             case HelperId.MapPop or HelperId.MapPeek:
@@ -308,6 +300,19 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
 
     private bool CanReadAll(ulong address, ulong size) => size == 0 || (size <= uint.MaxValue && CanRead((byte*)address, (uint)size));
 
+    private bool IsReadableString(ulong address)
+    {
+        for (byte* end = (byte*)address; CanRead(end, 1); end++)
+        {
+            if (*end == 0)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     private static bool Within(byte* address, uint size, byte* start, byte* end) =>
         address >= start && address <= end && (nuint)(end - address) >= size;
 
@@ -325,7 +330,7 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
         foreach (BpfMap map in _maps)
         {
             var header = (MapHeader*)map.Handle;
-            if (map.Type == MapType.CountMinSketch)
+            if (map.Type is MapType.CountMinSketch or MapType.KeyedBloomFilter)
             {
                 // Only the worker's own result is ever handed out.
                 byte* result = header->Results + ((nuint)_context->Worker * SketchTable.ResultStride);

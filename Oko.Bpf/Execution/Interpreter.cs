@@ -427,6 +427,8 @@ public sealed unsafe class Interpreter
         HelperId.GetPrandomU32 => HelperFunctions.Random(),
         HelperId.TracePrintk => (ulong)TraceBuffer.Write(
             (byte*)registers[1], registers[2], registers[3], registers[4], registers[5], context->TimeNanoseconds),
+        HelperId.OkoMapAdd => (ulong)MapOperations.Add((MapHeader*)registers[1], (byte*)registers[2]),
+        HelperId.OkoPrintf => (ulong)TraceBuffer.WriteString((byte*)registers[1], registers[2], registers[3], registers[4], context->TimeNanoseconds),
         HelperId.Jiffies64 => HelperFunctions.Jiffies(context),
         HelperId.CsumDiff => HelperFunctions.CsumDiff((byte*)registers[1], registers[2], (byte*)registers[3], registers[4], registers[5]),
         HelperId.StringCompare => HelperFunctions.StringCompare((byte*)registers[1], registers[2], (byte*)registers[3]),

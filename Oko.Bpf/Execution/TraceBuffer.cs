@@ -74,6 +74,20 @@ public static unsafe partial class TraceBuffer
         return (long)size;
     }
 
+    /// <summary>The helper in Oko's form, whose format ends with a NUL; see <see cref="Write"/>. What is longer than
+    /// <see cref="MaxFormatBytes"/> is cut.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    internal static long WriteString(byte* format, ulong first, ulong second, ulong third, ulong now)
+    {
+        ulong size = 1;
+        while (size < MaxFormatBytes && format[size - 1] != 0)
+        {
+            size++;
+        }
+
+        return Write(format, size, first, second, third, now);
+    }
+
     /// <summary>Takes the oldest line out.</summary>
     /// <param name="line">The text: arguments put in, without line end, what is not printable shown as a dot.</param>
     /// <returns>False: there is none.</returns>

@@ -69,4 +69,10 @@ public enum HelperId
 
     /// <summary>Oko's <c>ubpf_hash(pointer, size)</c>: a hash of 32 bits (lookup3 <c>hashlittle</c>, seed 0).</summary>
     OkoHash = 0x4F4B06,
+
+    /// <summary>Oko's <c>ubpf_map_add(map, key)</c>: adds the key to a bloom filter, or 1 to its count in a sketch.</summary>
+    OkoMapAdd = 0x4F4B04,
+
+    /// <summary>Oko's <c>ubpf_printf(format, ...)</c>: a line for the log.</summary>
+    OkoPrintf = 0x4F4B07,
 }

@@ -56,8 +56,11 @@ public sealed class HelperTable
         new(2, HelperId.MapUpdate, "ubpf_map_update",
             [HelperArgument.Map, HelperArgument.MapKey, HelperArgument.MapValue], HelperResult.Number),
         new(3, HelperId.MapDelete, "ubpf_map_delete", [HelperArgument.Map, HelperArgument.MapKey], HelperResult.Number),
+        new(4, HelperId.OkoMapAdd, "ubpf_map_add", [HelperArgument.Map, HelperArgument.MapKey], HelperResult.Number),
         new(5, HelperId.KtimeGetNs, "ubpf_time_get_ns", [], HelperResult.Number),
-        new(6, HelperId.OkoHash, "ubpf_hash", [HelperArgument.Memory, HelperArgument.MemorySize], HelperResult.Number));
+        new(6, HelperId.OkoHash, "ubpf_hash", [HelperArgument.Memory, HelperArgument.MemorySize], HelperResult.Number),
+        // What the format asks for comes behind it, in r2 to r4.
+        new(7, HelperId.OkoPrintf, "ubpf_printf", [HelperArgument.ConstantString], HelperResult.Number));
 
     /// <summary>Name of the numbering, for messages.</summary>
     public string Name { get; }

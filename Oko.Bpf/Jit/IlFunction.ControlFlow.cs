@@ -147,6 +147,19 @@ internal sealed partial class IlFunction
                 LoadContextField(FilterContext.TimeNanosecondsOffset, OpCodes.Ldind_I8);
                 CallStatic(typeof(TraceBuffer), nameof(TraceBuffer.Write));
                 break;
+            case HelperId.OkoMapAdd:
+                LoadMap(map);
+                LoadPointer(2);
+                CallStatic(typeof(MapOperations), nameof(MapOperations.Add));
+                break;
+            case HelperId.OkoPrintf:
+                LoadPointer(1);
+                LoadRegister(2);
+                LoadRegister(3);
+                LoadRegister(4);
+                LoadContextField(FilterContext.TimeNanosecondsOffset, OpCodes.Ldind_I8);
+                CallStatic(typeof(TraceBuffer), nameof(TraceBuffer.WriteString));
+                break;
             case HelperId.Jiffies64:
                 LoadContext();
                 CallStatic(typeof(HelperFunctions), nameof(HelperFunctions.Jiffies));

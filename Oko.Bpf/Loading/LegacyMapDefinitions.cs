@@ -103,7 +103,7 @@ internal static class LegacyMapDefinitions
         var type = words[0] switch
         {
             1 => MapType.Array,
-            2 => MapType.BloomFilter,
+            2 => MapType.KeyedBloomFilter,
             3 => MapType.CountMinSketch,
             4 => MapType.Hash,
             var other => throw new ElfFormatException(
@@ -114,8 +114,8 @@ internal static class LegacyMapDefinitions
             // Whatever size the definition names, programs give an index.
             MapType.Array => new MapSpec(name, type, 4, words[2], words[3], 0),
             MapType.Hash => new MapSpec(name, type, words[1], words[2], words[3], 0),
-            // Items of value_size bytes, and no keys.
-            _ => new MapSpec(name, type, 0, words[2], words[3], 0) { MapExtra = words[4] },
+            // Items of value_size bytes are what programs look up and add; a lookup gives 32 bits.
+            _ => new MapSpec(name, type, words[2], sizeof(uint), words[3], 0) { MapExtra = words[4] },
         };
     }
 

@@ -76,7 +76,7 @@ public abstract unsafe class BpfMap : IDisposable
         MapType.Queue or MapType.Stack => MapAccess.Update | MapAccess.Clear | MapAccess.Dump,
         MapType.RingBuffer => MapAccess.Consume,
         MapType.BloomFilter => MapAccess.Update | MapAccess.Clear,
-        MapType.CountMinSketch => MapAccess.Lookup | MapAccess.Update | MapAccess.Clear,
+        MapType.CountMinSketch or MapType.KeyedBloomFilter => MapAccess.Lookup | MapAccess.Update | MapAccess.Clear,
         _ => MapAccess.Lookup | MapAccess.Update | MapAccess.Delete | MapAccess.Clear | MapAccess.Dump,
     };
 
@@ -97,7 +97,7 @@ public abstract unsafe class BpfMap : IDisposable
     /// <summary>Whether maps of a type can be created.</summary>
     public static bool IsSupported(MapType type) => type is MapType.Hash or MapType.Array or MapType.PerCpuHash or MapType.PerCpuArray or
         MapType.LruHash or MapType.LpmTrie or MapType.Queue or MapType.Stack or MapType.RingBuffer or
-        MapType.BloomFilter or MapType.CountMinSketch;
+        MapType.BloomFilter or MapType.CountMinSketch or MapType.KeyedBloomFilter;
 
     /// <summary>Says what is wrong with a definition, in one sentence with the allowed range; null when nothing is.</summary>
     public static string? FindFault(MapSpec spec)
@@ -154,7 +154,7 @@ public abstract unsafe class BpfMap : IDisposable
             MapType.Array or MapType.PerCpuArray => new ArrayMap(spec),
             MapType.Queue or MapType.Stack => new QueueMap(spec),
             MapType.RingBuffer => new RingBufferMap(spec),
-            MapType.BloomFilter or MapType.CountMinSketch => new SketchMap(spec),
+            MapType.BloomFilter or MapType.CountMinSketch or MapType.KeyedBloomFilter => new SketchMap(spec),
             _ => new HashMap(spec),
         };
     }
@@ -298,7 +298,12 @@ public abstract unsafe class BpfMap : IDisposable
             return $"map '{spec.Name}': counters of a count-min sketch have 4 or 8 bytes, not {spec.ValueSize}";
         }
 
-        uint mostExtra = spec.Type switch { MapType.BloomFilter => 15, MapType.CountMinSketch => 8, _ => uint.MaxValue };
+        if (spec.Type == MapType.KeyedBloomFilter && spec.ValueSize != sizeof(uint))
+        {
+            return $"map '{spec.Name}': a bloom filter's answer has 4 bytes, not {spec.ValueSize}";
+        }
+
+        uint mostExtra = spec.Type switch { MapType.BloomFilter or MapType.KeyedBloomFilter => 15, MapType.CountMinSketch => 8, _ => uint.MaxValue };
         if (spec.MapExtra > mostExtra)
         {
             return $"map '{spec.Name}': map_extra {spec.MapExtra} is not in 0..{mostExtra}";
@@ -334,7 +339,7 @@ public abstract unsafe class BpfMap : IDisposable
         MapType.Array or MapType.PerCpuArray => ArrayMap.MemoryBytes(spec),
         MapType.Queue or MapType.Stack => QueueMap.MemoryBytes(spec),
         MapType.RingBuffer => RingBufferMap.MemoryBytes(spec),
-        MapType.BloomFilter or MapType.CountMinSketch => SketchMap.MemoryBytes(spec),
+        MapType.BloomFilter or MapType.CountMinSketch or MapType.KeyedBloomFilter => SketchMap.MemoryBytes(spec),
         _ => HashMap.MemoryBytes(spec),
     };
 

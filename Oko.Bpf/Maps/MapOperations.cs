@@ -16,6 +16,7 @@ internal static unsafe class MapOperations
         MapType.Array => LookupArray(map->Entries, map->MaxEntries, map->Stride, key),
         MapType.Hash => HashTable.Lookup(map, key),
         MapType.CountMinSketch => SketchTable.LookupEstimate(map, key, worker),
+        MapType.KeyedBloomFilter => SketchTable.LookupMembership(map, key, worker),
         MapType.LpmTrie => LpmTable.Lookup(map, key),
         MapType.LruHash => HashTable.LookupLru(map, key),
         MapType.PerCpuArray => PerCpu.CopyAt(map, LookupArray(map->Entries, map->MaxEntries, map->Stride, key), worker),
@@ -30,6 +31,7 @@ internal static unsafe class MapOperations
         MapType.Array => UpdateArray(map, key, value, flags),
         MapType.Hash or MapType.LruHash => HashTable.Update(map, key, value, flags),
         MapType.CountMinSketch => SketchTable.Count(map, key, value, flags),
+        MapType.KeyedBloomFilter => *(uint*)value == 1 ? SketchTable.Add(map, key, flags) : MapErrno.Invalid,
         MapType.LpmTrie => LpmTable.Update(map, key, value, flags),
         MapType.PerCpuArray => UpdatePerCpuArray(map, key, value, flags, worker),
         MapType.PerCpuHash => HashTable.UpdatePerCpu(map, key, value, flags, worker),
@@ -42,7 +44,7 @@ internal static unsafe class MapOperations
     {
         MapType.Hash or MapType.LruHash or MapType.PerCpuHash => HashTable.Delete(map, key),
         MapType.LpmTrie => LpmTable.Delete(map, key),
-        MapType.BloomFilter or MapType.CountMinSketch => MapErrno.NotSupported,
+        MapType.BloomFilter or MapType.CountMinSketch or MapType.KeyedBloomFilter => MapErrno.NotSupported,
         _ => MapErrno.Invalid,
     };
 
@@ -53,6 +55,14 @@ internal static unsafe class MapOperations
         MapType.BloomFilter => SketchTable.Add(map, value, flags),
         _ => MapErrno.NotSupported,
     };
+
+    /// <summary>Oko's helper 4: adds a key to a bloom filter, or 1 to the count of a key.</summary>
+    public static long Add(MapHeader* map, byte* key)
+    {
+        ulong one = 1;
+        return map->Type == MapType.KeyedBloomFilter ? SketchTable.Add(map, key, MapUpdateFlags.Any)
+            : map->Type == MapType.CountMinSketch ? SketchTable.Count(map, key, (byte*)&one, MapUpdateFlags.Any) : MapErrno.NotSupported;
+    }
 
     /// <summary>Helper 88: takes the next value of a queue or stack; <see cref="MapErrno.NotFound"/> and zeros when empty.</summary>
     public static long Pop(MapHeader* map, byte* value) => map->Type switch

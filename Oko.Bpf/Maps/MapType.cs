@@ -39,4 +39,8 @@ public enum MapType : uint
 
     /// <summary>Count-min sketch; ours, Linux has none.</summary>
     CountMinSketch = 0x4F4B0001,
+
+    /// <summary>Bloom filter with keys, as Oko's programs ask it: the value of a key is 1 if it may have been added, else 0; ours, Linux
+    /// has none.</summary>
+    KeyedBloomFilter = 0x4F4B0002,
 }

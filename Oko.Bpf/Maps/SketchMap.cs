@@ -5,10 +5,10 @@ using Oko.Bpf.Loading;
 
 namespace Oko.Bpf.Maps;
 
-/// <summary><c>BPF_MAP_TYPE_BLOOM_FILTER</c> and the count-min sketch. The rules stand in <see cref="SketchTable"/>; see
+/// <summary><c>BPF_MAP_TYPE_BLOOM_FILTER</c>, the one with keys, and the count-min sketch. The rules stand in <see cref="SketchTable"/>; see
 /// <see cref="BpfMap"/> for threads and ownership.</summary>
 /// <remarks>Neither knows its items, so there is no snapshot. For the controller <c>Update</c> adds the item (bloom: the value) or adds
-/// the value to the key's count, and <c>TryLookup</c> gives a key's estimate.</remarks>
+/// the value to the key's count, and <c>TryLookup</c> gives a key's estimate (bloom with keys: 1 or 0; 1 is the value to add).</remarks>
 public sealed unsafe class SketchMap : BpfMap
 {
     private const uint DefaultHashes = 5;
@@ -51,24 +51,24 @@ public sealed unsafe class SketchMap : BpfMap
 
     private protected override bool CopyValue(byte* key, byte* value)
     {
-        if (Type != MapType.CountMinSketch)
+        if (Type == MapType.BloomFilter)
         {
             return false;
         }
 
-        ulong estimate = SketchTable.Estimate(Header, key);
+        ulong estimate = Type == MapType.CountMinSketch ? SketchTable.Estimate(Header, key) : SketchTable.Test(Header, key) == MapErrno.None ? 1u : 0u;
         MapMemory.Copy(value, (byte*)&estimate, Header->ValueSize);
         return true;
     }
 
     private static uint RowsOf(MapSpec spec) =>
-        spec.MapExtra != 0 ? (uint)spec.MapExtra : spec.Type == MapType.BloomFilter ? DefaultHashes : DefaultRows;
+        spec.MapExtra != 0 ? (uint)spec.MapExtra : spec.Type != MapType.CountMinSketch ? DefaultHashes : DefaultRows;
 
     // Bits of a bloom filter (Linux' formula: 7/5 for ln 2), or counters of a sketch's row.
-    private static long PlacesOf(MapSpec spec) => spec.Type == MapType.BloomFilter
+    private static long PlacesOf(MapSpec spec) => spec.Type != MapType.CountMinSketch
         ? (long)BitOperations.RoundUpToPowerOf2(Math.Max(64, (ulong)spec.MaxEntries * RowsOf(spec) * 7 / 5))
         : BitOperations.RoundUpToPowerOf2(Math.Max(2, spec.MaxEntries));
 
     private static long EntriesBytes(MapSpec spec) =>
-        spec.Type == MapType.BloomFilter ? PlacesOf(spec) / 8 : PlacesOf(spec) * spec.ValueSize * RowsOf(spec);
+        spec.Type != MapType.CountMinSketch ? PlacesOf(spec) / 8 : PlacesOf(spec) * spec.ValueSize * RowsOf(spec);
 }

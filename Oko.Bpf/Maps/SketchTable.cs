@@ -25,7 +25,7 @@ internal static unsafe class SketchTable
             return MapErrno.Invalid;
         }
 
-        ulong hash = Hash(map, item, map->ValueSize);
+        ulong hash = Hash(map, item, ItemBytes(map));
         for (uint i = 0; i < map->Rows; i++)
         {
             uint bit = Place(map, hash, i);
@@ -38,7 +38,7 @@ internal static unsafe class SketchTable
     /// <summary>0 if an item may have been added, <see cref="MapErrno.NotFound"/> if it was certainly not.</summary>
     public static long Test(MapHeader* map, byte* item)
     {
-        ulong hash = Hash(map, item, map->ValueSize);
+        ulong hash = Hash(map, item, ItemBytes(map));
         for (uint i = 0; i < map->Rows; i++)
         {
             uint bit = Place(map, hash, i);
@@ -84,6 +84,14 @@ internal static unsafe class SketchTable
         return cell;
     }
 
+    /// <summary>1 if a key may have been added, else 0, in this worker's result cell; good until the worker's next lookup in the map.</summary>
+    public static byte* LookupMembership(MapHeader* map, byte* key, uint worker)
+    {
+        byte* cell = map->Results + ((nuint)worker * ResultStride);
+        *(ulong*)cell = Test(map, key) == MapErrno.None ? 1u : 0u;
+        return cell;
+    }
+
     /// <summary>The estimate of a key's count.</summary>
     public static ulong Estimate(MapHeader* map, byte* key)
     {
@@ -97,6 +105,9 @@ internal static unsafe class SketchTable
 
         return least;
     }
+
+    // The items of Linux' bloom filter are its values.
+    private static uint ItemBytes(MapHeader* map) => map->KeySize == 0 ? map->ValueSize : map->KeySize;
 
     private static byte* CounterAt(MapHeader* map, ulong hash, uint row) =>
         map->Entries + ((((nuint)row * ((nuint)map->IndexMask + 1)) + Place(map, hash, row)) * map->ValueSize);

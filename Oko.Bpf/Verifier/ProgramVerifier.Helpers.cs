@@ -19,9 +19,9 @@ public sealed partial class ProgramVerifier
             CheckArgument(helper, index, ref map);
         }
 
-        if (helper.Id == HelperId.TracePrintk)
+        if (helper.Id is HelperId.TracePrintk or HelperId.OkoPrintf)
         {
-            CheckPrinted(helper);
+            CheckPrinted(helper, firstPrinted: helper.Arguments.Length + 1);
         }
 
         NoteMap(map);
@@ -112,7 +112,7 @@ public sealed partial class ProgramVerifier
             throw Refuse(VerifierVerdict.NotSupported, $"{helper.Name} does not work on map {map.Name}, of type {map.Type}", "it works on " + string.Join(", ", offered.Select(type => type.ToString())));
         }
 
-        if (helper.Id is HelperId.MapUpdate or HelperId.MapDelete or HelperId.MapPush or HelperId.MapPop && (map.Flags & MapCreateFlags.ReadOnlyForPrograms) != 0)
+        if (helper.Id is HelperId.MapUpdate or HelperId.MapDelete or HelperId.MapPush or HelperId.MapPop or HelperId.OkoMapAdd && (map.Flags & MapCreateFlags.ReadOnlyForPrograms) != 0)
         {
             throw Refuse(VerifierVerdict.Unsafe, $"map {map.Name} is read-only for programs", "take BPF_F_RDONLY_PROG off");
         }
@@ -120,8 +120,9 @@ public sealed partial class ProgramVerifier
 
     private static ImmutableArray<MapType> MapsOf(HelperId helper) => helper switch
     {
+        HelperId.OkoMapAdd => [MapType.KeyedBloomFilter, MapType.CountMinSketch],
         HelperId.MapLookup or HelperId.MapUpdate =>
-            [MapType.Array, MapType.Hash, MapType.PerCpuArray, MapType.PerCpuHash, MapType.LruHash, MapType.LpmTrie, MapType.CountMinSketch],
+            [MapType.Array, MapType.Hash, MapType.PerCpuArray, MapType.PerCpuHash, MapType.LruHash, MapType.LpmTrie, MapType.CountMinSketch, MapType.KeyedBloomFilter],
         HelperId.MapDelete => [MapType.Hash, MapType.PerCpuHash, MapType.LruHash, MapType.LpmTrie, MapType.Array],
         HelperId.MapPush or HelperId.MapPeek => [MapType.Queue, MapType.Stack, MapType.BloomFilter],
         HelperId.MapPop => [MapType.Queue, MapType.Stack],
@@ -220,20 +221,30 @@ public sealed partial class ProgramVerifier
         }
     }
 
-    /// <summary>What a format prints of r3 to r5 are numbers: an address, or what a register held before, must not get into a log. A
-    /// format that is not known prints all three.</summary>
-    private void CheckPrinted(HelperPrototype helper)
+    /// <summary>What a format prints of the three registers behind it are numbers: an address, or what a register held before, must not get
+    /// into a log. A format that is not known prints all three.</summary>
+    private void CheckPrinted(HelperPrototype helper, int firstPrinted)
     {
-        const int FirstPrinted = 3, MostPrinted = 3;
+        const int MostPrinted = 3;
         var printed = MostPrinted;
         var format = _state[1];
         if (format is { Kind: RegisterKind.MapValue, Value.Max: 0 } && (_input.Maps[format.Map].Flags & MapCreateFlags.ReadOnlyForPrograms) != 0
             && _input.InitialValues.TryGetValue(format.Map, out var bytes) && format.Offset >= 0 && format.Offset < bytes.Length)
         {
-            printed = Math.Min(MostPrinted, bytes.AsSpan((int)format.Offset, Math.Min(bytes.Length - (int)format.Offset, (int)_state[2].Value.Max)).Count((byte)'%'));
+            var text = bytes.AsSpan((int)format.Offset);
+            if (helper.Arguments.Contains(HelperArgument.MemorySize))
+            {
+                text = text[..Math.Min(text.Length, (int)_state[2].Value.Max)];
+            }
+            else
+            {
+                text = text[..text.IndexOf((byte)0)];
+            }
+
+            printed = Math.Min(MostPrinted, text.Count((byte)'%'));
         }
 
-        for (var register = FirstPrinted; register < FirstPrinted + printed; register++)
+        for (var register = firstPrinted; register < firstPrinted + printed; register++)
         {
             _ = UseNumber(register, helper.Name);
         }
