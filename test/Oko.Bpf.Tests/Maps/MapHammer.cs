@@ -10,7 +10,7 @@ internal sealed class MapHammer
 {
     // On a machine with fewer processors than threads, a worker that is stopped within a batch keeps removed entries for a long time, and
     // the others would mostly be told -EBUSY. So workers mostly give way between batches.
-    private const int BatchesPerTurn = 16;
+    private const int BatchesPerTurn = 256;
 
     private string? _fault;
     private bool _isOver;
