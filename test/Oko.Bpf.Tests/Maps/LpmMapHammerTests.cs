@@ -89,21 +89,33 @@ public sealed unsafe class LpmMapHammerTests
         var random = new Random(worker);
         var own = new ulong[16, OwnLengths.Length];
         ulong serial = 0;
-        return () =>
-        {
-            for (int i = 0; i < Batch; i++)
-            {
-                LookUpShared(worker);
-                UseOwn(worker, random, own, ++serial << 8);
-            }
-        };
+        return () => Work(worker, random, own, ref serial);
     }
 
-    private void LookUpShared(int worker)
+    private void Work(int worker, Random random, ulong[,] own, ref ulong serial)
+    {
+        ulong** held = stackalloc ulong*[Batch];
+        ulong* answers = stackalloc ulong[Batch];
+        for (int i = 0; i < Batch; i++)
+        {
+            held[i] = LookUpShared(worker);
+            answers[i] = held[i] == null ? 0 : *held[i];
+            UseOwn(worker, random, own, ++serial << 8);
+        }
+
+        // Pointers stay good until the end of the batch, also those to prefixes that are gone.
+        for (int i = 0; i < Batch; i++)
+        {
+            _hammer.Check(held[i] == null || Volatile.Read(ref *held[i]) == answers[i], $"a held value of state {answers[i] >> 8} belongs to another prefix");
+        }
+    }
+
+    private ulong* LookUpShared(int worker)
     {
         ulong key = 32 | (ulong)BinaryPrimitives.ReverseEndianness(Shared) << 32;
         ulong first = Volatile.Read(ref _complete);
-        ulong answer = LookUp(key, worker);
+        ulong* found = LookUp(key, worker);
+        ulong answer = found == null ? 0 : *found;
         ulong last = Volatile.Read(ref _begun);
         _hammer.Check(answer > Default, $"worker {worker} is sent to {answer}, though a longer prefix was always there");
         bool wasTrue = false;
@@ -115,6 +127,7 @@ public sealed unsafe class LpmMapHammerTests
         // Stopped for long, a worker may find its states overwritten.
         bool isKnown = Volatile.Read(ref _begun) - first < History;
         _hammer.Check(wasTrue || !isKnown, $"worker {worker} gets the prefix of state {answer >> 8}, in states {first} to {last}");
+        return found;
     }
 
     private void UseOwn(int worker, Random random, ulong[,] own, ulong value)
@@ -143,13 +156,9 @@ public sealed unsafe class LpmMapHammerTests
             expected = own[place, i] == 0 ? expected : own[place, i];
         }
 
-        ulong answer = LookUp(key, worker);
-        _hammer.Check(answer == expected, $"worker {worker} gets {answer} for its own prefix of {expected}");
+        ulong* answer = LookUp(key, worker);
+        _hammer.Check(answer != null && *answer == expected, $"worker {worker} does not find its own prefix of {expected}");
     }
 
-    private ulong LookUp(ulong key, int worker)
-    {
-        var found = (ulong*)MapOperations.Lookup((MapHeader*)_handle, (byte*)&key, (uint)worker);
-        return found == null ? 0 : *found;
-    }
+    private ulong* LookUp(ulong key, int worker) => (ulong*)MapOperations.Lookup((MapHeader*)_handle, (byte*)&key, (uint)worker);
 }
