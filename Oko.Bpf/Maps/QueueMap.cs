@@ -114,18 +114,7 @@ public sealed unsafe class QueueMap : BpfMap
 
     private protected override int DeleteEntry(byte* key) => MapErrno.NotSupported;
 
-    private protected override bool CopyValue(byte* key, byte* value)
-    {
-        MapMemory.Enter(Header);
-        bool isThere = Header->Count != 0;
-        if (isThere)
-        {
-            MapMemory.Copy(value, NextOf(Header), Header->ValueSize);
-        }
-
-        MapMemory.Exit(Header);
-        return isThere;
-    }
+    private protected override byte* FindValue(byte* key) => Header->Count == 0 ? null : NextOf(Header);
 
     // Elements have positions that never change, so those that come and go meanwhile move no other from under the snapshot.
     private bool CopyNext(ref ulong position, byte[] value)
