@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using Oko.Bpf.Loading;
 using Oko.Bpf.Maps;
-using Oko.Testing;
 
 namespace Oko.Bpf.Tests.Maps;
 
@@ -20,22 +19,6 @@ public sealed unsafe class LpmMapTests
     [Test]
     public void Create_WithoutNoPreallocation_IsRefusedAsInLinux() =>
         BpfMap.FindFault(new MapSpec("t", MapType.LpmTrie, 8, 8, 4, 0)).Should().Contain("BPF_F_NO_PREALLOC");
-
-    [Test]
-    public void LookupAndUpdate_Warm_AllocateNothing()
-    {
-        using BpfMap map = Create(4);
-        nint handle = map.Handle;
-        Allocations.Of(() =>
-        {
-            ulong key = 24 | (ulong)0x0a << 32;
-            for (int i = 0; i < 1000; i++)
-            {
-                MapOperations.Update((MapHeader*)handle, (byte*)&key, (byte*)&key, 0, 0);
-                MapOperations.Lookup((MapHeader*)handle, (byte*)&key, 0);
-            }
-        }).Should().Be(0);
-    }
 
     private static BpfMap Create(uint capacity) =>
         BpfMap.Create(new MapSpec("t", MapType.LpmTrie, 8, 8, capacity, MapCreateFlags.NoPreallocation));
