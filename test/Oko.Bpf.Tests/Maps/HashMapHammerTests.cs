@@ -92,6 +92,11 @@ public sealed unsafe class HashMapHammerTests
         long counted = 0;
         int holding = 0;
         var header = (MapHeader*)_handle;
+        if (operations % (64 * Batch) == 0)
+        {
+            WalkAll(worker);
+        }
+
         for (int i = 0; i < Batch; i++, operations++)
         {
             var key = (ulong)random.NextInt64((long)Keys);
@@ -132,5 +137,27 @@ public sealed unsafe class HashMapHammerTests
         }
 
         Interlocked.Add(ref _counted, counted);
+    }
+
+    // bpf_for_each_map_elem: what it comes by stays good until the end of the batch, too.
+    private void WalkAll(int worker)
+    {
+        var header = (MapHeader*)_handle;
+        ulong** entries = stackalloc ulong*[2 * (int)Keys];
+        ulong* keys = stackalloc ulong[2 * (int)Keys];
+        int count = 0, staying = 0;
+        MapCursor cursor = default;
+        while (MapOperations.Next(header, &cursor, (uint)worker))
+        {
+            entries[count] = (ulong*)cursor.Value;
+            keys[count] = *(ulong*)cursor.Key;
+            staying += keys[count++] < Stay ? 1 : 0;
+        }
+
+        _hammer.Check(staying == (int)Stay, $"worker {worker} comes by {staying} keys that stay");
+        for (int i = 0; i < count; i++)
+        {
+            _hammer.Check(Volatile.Read(ref *entries[i]) == keys[i], $"worker {worker} comes by {keys[i]}, and its value belongs to another key");
+        }
     }
 }
