@@ -6,6 +6,7 @@ namespace Oko.Bpf.Tests.Maps;
 
 /// <summary>Lookups in a prefix map while prefixes come and go (README.md, "Maps and threads", and the essay in LpmTable.cs).</summary>
 [TestFixture]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed unsafe class LpmMapHammerTests
 {
     private const int Batch = 16;
@@ -42,6 +43,36 @@ public sealed unsafe class LpmMapHammerTests
         _complete.Should().BeGreaterThan(1000);
     }
 
+    // A lookup goes through 500 lengths before it comes to the two that the controller exchanges all the time, so that it is overtaken
+    // again and again, and ends under the lock. The map is large, for removed prefixes wait for the end of the batch.
+    [Test]
+    public void TwoWorkersAndAController_LongLookups_AnswerThoughTheyAreOvertaken()
+    {
+        const int dataBytes = 256;
+        using var map = BpfMap.Create(new MapSpec("t", MapType.LpmTrie, 4 + dataBytes, 8, 65_536, MapCreateFlags.NoPreallocation));
+        map.Update(new byte[4 + dataBytes], BitConverter.GetBytes(Default), MapUpdateFlags.Any).Should().Be(0);
+        for (int length = 10; length < 510; length++)
+        {
+            byte[] other = LongKey(length, 0x80);
+            map.Update(other, BitConverter.GetBytes(Default + 1), MapUpdateFlags.Any).Should().Be(0);
+        }
+
+        byte[][] exchanged = [LongKey(1, 0), LongKey(2, 0)];
+        map.Update(exchanged[0], BitConverter.GetBytes(Default + 2), MapUpdateFlags.Any).Should().Be(0);
+        _handle = map.Handle;
+        _hammer.Run(
+            worker => () => LookUpLong(worker, LongKey(dataBytes * 8, 0)),
+            round =>
+            {
+                Add(map, exchanged[(round + 1) % 2], Default + 2);
+                int result = map.Delete(exchanged[round % 2]);
+                _hammer.Check(result == 0, $"the controller's delete says {result}");
+            },
+            MapHammer.Duration());
+
+        byte[] LongKey(int length, byte first) => [.. BitConverter.GetBytes(length), first, .. new byte[dataBytes - 1]];
+    }
+
     private static byte[] Key(int length, uint address)
     {
         var key = new byte[8];
@@ -70,9 +101,20 @@ public sealed unsafe class LpmMapHammerTests
     {
         // Each value is given once, so that it says when it was put there.
         ulong state = Begin(which, (_complete + 1) << 8);
-        int result = map.Update(Key(SharedLengths[which], Shared), BitConverter.GetBytes(state << 8), MapUpdateFlags.NoExist);
-        _hammer.Check(result == 0, $"the controller's update says {result}");
+        Add(map, Key(SharedLengths[which], Shared), state << 8);
         Volatile.Write(ref _complete, state);
+    }
+
+    // On a busy machine a worker may be stopped within a batch for longer than an update waits.
+    private void Add(BpfMap map, byte[] key, ulong value)
+    {
+        int result;
+        do
+        {
+            result = map.Update(key, BitConverter.GetBytes(value), MapUpdateFlags.NoExist);
+        }
+        while (result == MapErrno.Busy);
+        _hammer.Check(result == 0, $"the controller's update says {result}");
     }
 
     private ulong Begin(int which, ulong value)
@@ -128,6 +170,15 @@ public sealed unsafe class LpmMapHammerTests
         bool isKnown = Volatile.Read(ref _begun) - first < History;
         _hammer.Check(wasTrue || !isKnown, $"worker {worker} gets the prefix of state {answer >> 8}, in states {first} to {last}");
         return found;
+    }
+
+    private void LookUpLong(int worker, byte[] key)
+    {
+        fixed (byte* bytes = key)
+        {
+            var found = (ulong*)MapOperations.Lookup((MapHeader*)_handle, bytes, (uint)worker);
+            _hammer.Check(found != null && *found == Default + 2, $"worker {worker} finds neither of two prefixes, one of which is always there");
+        }
     }
 
     private void UseOwn(int worker, Random random, ulong[,] own, ulong value)
