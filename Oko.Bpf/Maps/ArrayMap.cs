@@ -52,6 +52,8 @@ public sealed unsafe class ArrayMap : BpfMap
     internal static long MemoryBytes(MapSpec spec) =>
         checked(MapHeader.SizeBytes + ((long)spec.MaxEntries * StrideOf(spec)));
 
+    private protected override byte* FindValue(byte* key) => MapOperations.LookupArray(Header->Entries, Header->MaxEntries, Header->Stride, key);
+
     private static uint StrideOf(MapSpec spec) => spec.Type == MapType.PerCpuArray
         ? BpfMap.MaxWorkers * PerCpu.CopyBytes(spec.ValueSize)
         : MapMemory.Align8(spec.ValueSize);

@@ -259,7 +259,7 @@ public abstract unsafe class BpfMap : IDisposable
     private protected virtual bool CopyValue(byte* key, byte* value)
     {
         MapMemory.Enter(Header);
-        byte* found = MapOperations.Lookup(Header, key, worker: 0);
+        byte* found = FindValue(key);
         if (found != null && IsPerCpu)
         {
             PerCpu.Read(Header, found, value);
@@ -272,6 +272,9 @@ public abstract unsafe class BpfMap : IDisposable
         MapMemory.Exit(Header);
         return found != null;
     }
+
+    /// <summary>The value of a key, of a per-CPU map all copies, or null; the caller holds the lock, if there is one.</summary>
+    private protected virtual byte* FindValue(byte* key) => null;
 
     private protected void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Header == null, this);
 

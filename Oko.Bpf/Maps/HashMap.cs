@@ -110,23 +110,9 @@ public sealed unsafe class HashMap : BpfMap
 
     private protected override int DeleteEntry(byte* key) => (int)MapOperations.Delete(Header, key);
 
-    private protected override bool CopyValue(byte* key, byte* value)
-    {
-        if (Type != MapType.LpmTrie)
-        {
-            return base.CopyValue(key, value);
-        }
-
-        MapMemory.Enter(Header);
-        byte* found = LpmTable.LookupExact(Header, key);
-        if (found != null)
-        {
-            MapMemory.Copy(value, found, Header->ValueSize);
-        }
-
-        MapMemory.Exit(Header);
-        return found != null;
-    }
+    // Not by way of the programs' lookup: of prefixes the controller wants exactly one, and what it reads of an LRU map is no use.
+    private protected override byte* FindValue(byte* key) =>
+        Type == MapType.LpmTrie ? LpmTable.LookupExact(Header, key) : HashTable.Lookup(Header, key);
 
     private static Shape ShapeOf(MapSpec spec)
     {

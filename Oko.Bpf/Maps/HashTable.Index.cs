@@ -138,8 +138,9 @@ internal static unsafe partial class HashTable
 
     private static void Quarantine(MapHeader* map, uint entry)
     {
-        map->Stamps[entry] = MapReaders.Retire();
+        // Before the epoch ends: who enters in the next one does not come by it any more (MapCursor).
         map->Links[entry] = 0;
+        map->Stamps[entry] = MapReaders.Retire();
         if (map->QuarantineHead == 0)
         {
             map->QuarantineHead = entry;

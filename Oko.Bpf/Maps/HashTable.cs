@@ -15,7 +15,8 @@ namespace Oko.Bpf.Maps;
 //
 // Writers hold the map's lock. Rules that keep lookups right meanwhile:
 //
-//   1. An entry is filled before its index word is stored with release order. Entries never move.
+//   1. An entry is filled before its index word, and its mark for those that go through the slab (MapCursor), are stored with release
+//      order. Entries never move.
 //   2. Between the home of a key and its index word no word is ever empty while the key is in the map. So a removed word
 //      becomes a tombstone, and turns empty only when the word after it is empty: then no key can lie behind it. (Moving
 //      words forward instead would hide a key from a lookup that stands between the two places.)
@@ -335,7 +336,7 @@ internal static unsafe partial class HashTable
         byte* memory = EntryAt(map, entry);
         MapMemory.Copy(memory, key, map->KeySize);
         WriteValue(map, memory, value, worker, isNew: true);
-        map->Links[entry] = InUse;
+        Volatile.Write(ref map->Links[entry], InUse);
         map->Count++;
         ulong published = ((ulong)hash << 32) | entry;
         if (place == NoPlace)

@@ -8,8 +8,12 @@ namespace Oko.Bpf.Maps;
 // Prefixes stand in a hash table (HashTable.cs, with all its rules for readers and writers) under their length and their bits, the
 // bits behind the length zero. A bitmap says which lengths are in use. A lookup tries those not longer than its key, the longest first:
 // at most 33 probes for IPv4, 129 for IPv6, whatever the number of prefixes, and as few as there are different lengths. It takes no
-// lock: a length's bit is set before its first prefix is published, and cleared after its last one is gone. While prefixes change,
-// a lookup answers with a prefix that was there during the lookup, and never misses one that stays for a shorter one.
+// lock: a length's bit is set before its first prefix is published, and cleared after its last one is gone.
+//
+// The answer was right at some moment of the lookup, also while a prefix is exchanged for a longer or shorter one: a longer prefix put in
+// behind the lookup's back, and a shorter one taken away before it came there, would else make it miss both. So new prefixes are counted
+// after they are published, and a lookup during which the count has changed begins anew: without new prefixes, what it did not find in
+// the greater lengths was still missing when it found its answer. After MaxAttempts it takes the lock.
 //
 // A trie with one node per bit would follow as many pointers, each to another line of memory, and needs intermediate nodes.
 
@@ -23,6 +27,7 @@ internal static unsafe class LpmTable
     public const uint MaxDataBytes = 256;
 
     private const int BufferBytes = 264;
+    private const int MaxAttempts = 8;
 
     /// <summary>Bytes for the bitmap and the counts of lengths, a multiple of 8.</summary>
     public static uint LengthsBytes(uint keySize) => (Words(keySize) * sizeof(ulong)) + MapMemory.Align8((Bits(keySize) + 1) * sizeof(uint));
@@ -32,36 +37,20 @@ internal static unsafe class LpmTable
     public static byte* Lookup(MapHeader* map, byte* key)
     {
         byte* prefix = stackalloc byte[BufferBytes];
-        if (!TryNormalise(map, key, prefix))
+        for (int attempt = 0; attempt < MaxAttempts; attempt++)
         {
-            return null;
+            ulong before = Volatile.Read(ref map->Insertions);
+            byte* value = Search(map, key, prefix);
+            if (Volatile.Read(ref map->Insertions) == before)
+            {
+                return value;
+            }
         }
 
-        uint longest = *(uint*)prefix;
-        int word = (int)(longest / 64);
-        ulong lengths = Volatile.Read(ref map->Lengths[word]) & (ulong.MaxValue >> (63 - (int)(longest % 64)));
-        while (true)
-        {
-            while (lengths != 0)
-            {
-                int bit = BitOperations.Log2(lengths);
-                Shorten(prefix, ((uint)word * 64) + (uint)bit, map->KeySize);
-                byte* value = HashTable.Lookup(map, prefix);
-                if (value != null)
-                {
-                    return value;
-                }
-
-                lengths &= ~(1ul << bit);
-            }
-
-            if (word == 0)
-            {
-                return null;
-            }
-
-            lengths = Volatile.Read(ref map->Lengths[--word]);
-        }
+        MapMemory.Enter(map);
+        byte* found = Search(map, key, prefix);
+        MapMemory.Exit(map);
+        return found;
     }
 
     /// <summary>The value of exactly this prefix, or null.</summary>
@@ -87,7 +76,12 @@ internal static unsafe class LpmTable
         uint before = map->Count;
         SetUsed(map, length, isUsed: true);
         long result = HashTable.UpdateLocked(map, hash, prefix, value, flags, worker: 0);
-        Counts(map)[length] += map->Count - before;
+        if (map->Count != before)
+        {
+            Counts(map)[length]++;
+            Volatile.Write(ref map->Insertions, map->Insertions + 1);
+        }
+
         SetUsed(map, length, Counts(map)[length] != 0);
         MapMemory.Exit(map);
         return result;
@@ -119,6 +113,40 @@ internal static unsafe class LpmTable
         }
 
         return result;
+    }
+
+    private static byte* Search(MapHeader* map, byte* key, byte* prefix)
+    {
+        if (!TryNormalise(map, key, prefix))
+        {
+            return null;
+        }
+
+        uint longest = *(uint*)prefix;
+        int word = (int)(longest / 64);
+        ulong lengths = Volatile.Read(ref map->Lengths[word]) & (ulong.MaxValue >> (63 - (int)(longest % 64)));
+        while (true)
+        {
+            while (lengths != 0)
+            {
+                int bit = BitOperations.Log2(lengths);
+                Shorten(prefix, ((uint)word * 64) + (uint)bit, map->KeySize);
+                byte* value = HashTable.Lookup(map, prefix);
+                if (value != null)
+                {
+                    return value;
+                }
+
+                lengths &= ~(1ul << bit);
+            }
+
+            if (word == 0)
+            {
+                return null;
+            }
+
+            lengths = Volatile.Read(ref map->Lengths[--word]);
+        }
     }
 
     private static uint Bits(uint keySize) => (keySize - sizeof(uint)) * 8;

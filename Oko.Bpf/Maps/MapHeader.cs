@@ -121,4 +121,7 @@ public unsafe struct MapHeader
 
     /// <summary>One result cell per worker (count-min sketch).</summary>
     internal byte* Results;
+
+    /// <summary>Prefixes put in that were not there (LPM trie). Published with release order, after the prefix.</summary>
+    internal ulong Insertions;
 }

@@ -41,26 +41,12 @@ public sealed unsafe class QueueMap : BpfMap
     {
         ThrowIfDisposed();
         var entries = new List<(byte[] Key, byte[] Value)>(Count);
-        bool isThere = true;
-        for (uint element = 0; isThere; element++)
+        ulong position = Type == MapType.Queue ? 0 : ulong.MaxValue;
+        var value = new byte[ValueSize];
+        while (entries.Count < MaxEntries && CopyNext(ref position, value))
         {
-            var value = new byte[ValueSize];
-            fixed (byte* target = value)
-            {
-                MapMemory.Enter(Header);
-                isThere = element < Header->Count;
-                if (isThere)
-                {
-                    MapMemory.Copy(target, ElementAt(Header, element), Header->ValueSize);
-                }
-
-                MapMemory.Exit(Header);
-            }
-
-            if (isThere)
-            {
-                entries.Add(([], value));
-            }
+            entries.Add(([], value));
+            value = new byte[ValueSize];
         }
 
         return entries;
@@ -89,7 +75,7 @@ public sealed unsafe class QueueMap : BpfMap
         {
             if (map->Count == map->MaxEntries)
             {
-                map->Oldest = (map->Oldest + 1) % map->MaxEntries;
+                map->Oldest++;
                 map->Count--;
             }
 
@@ -114,10 +100,10 @@ public sealed unsafe class QueueMap : BpfMap
         }
         else
         {
-            MapMemory.Copy(value, ElementAt(map, 0), map->ValueSize);
+            MapMemory.Copy(value, NextOf(map), map->ValueSize);
             if (remove)
             {
-                map->Oldest = map->Type == MapType.Queue ? (map->Oldest + 1) % map->MaxEntries : map->Oldest;
+                map->Oldest += map->Type == MapType.Queue ? 1u : 0;
                 map->Count--;
             }
         }
@@ -128,22 +114,30 @@ public sealed unsafe class QueueMap : BpfMap
 
     private protected override int DeleteEntry(byte* key) => MapErrno.NotSupported;
 
-    private protected override bool CopyValue(byte* key, byte* value)
+    private protected override byte* FindValue(byte* key) => Header->Count == 0 ? null : NextOf(Header);
+
+    // Elements have positions that never change, so those that come and go meanwhile move no other from under the snapshot.
+    private bool CopyNext(ref ulong position, byte[] value)
     {
         MapMemory.Enter(Header);
-        bool isThere = Header->Count != 0;
+        bool isQueue = Type == MapType.Queue;
+        ulong end = Header->Oldest + Header->Count;
+        position = isQueue ? Math.Max(position, Header->Oldest) : Math.Min(position, end);
+        bool isThere = isQueue ? position < end : position > Header->Oldest;
         if (isThere)
         {
-            MapMemory.Copy(value, ElementAt(Header, 0), Header->ValueSize);
+            fixed (byte* target = value)
+            {
+                MapMemory.Copy(target, Slot(Header, isQueue ? position++ : --position), Header->ValueSize);
+            }
         }
 
         MapMemory.Exit(Header);
         return isThere;
     }
 
-    // The element that would be removed as the n-th from now.
-    private static byte* ElementAt(MapHeader* map, uint number) =>
-        Slot(map, map->Type == MapType.Queue ? map->Oldest + number : map->Oldest + map->Count - 1 - number);
+    private static byte* NextOf(MapHeader* map) =>
+        Slot(map, map->Type == MapType.Queue ? map->Oldest : map->Oldest + map->Count - 1);
 
     private static byte* Slot(MapHeader* map, ulong position) =>
         map->Entries + ((nuint)(position % map->MaxEntries) * map->Stride);

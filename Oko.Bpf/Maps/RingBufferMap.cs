@@ -78,6 +78,4 @@ public sealed unsafe class RingBufferMap : BpfMap
     internal static long MemoryBytes(MapSpec spec) => MapHeader.SizeBytes + (long)spec.MaxEntries;
 
     private protected override int DeleteEntry(byte* key) => MapErrno.NotSupported;
-
-    private protected override bool CopyValue(byte* key, byte* value) => false;
 }

@@ -39,4 +39,19 @@ public sealed unsafe class LruHashMapTests
             (MapOperations.Lookup(header, (byte*)&favourite, 0) != null).Should().Be(key >= favourite, $"after key {key}");
         }
     }
+
+    // As in Linux: a controller that lists the map must not change what is thrown out.
+    [Test]
+    public void TryLookup_ByTheController_IsNoUse()
+    {
+        using var map = BpfMap.Create(new MapSpec("m", MapType.LruHash, 8, 8, 64, 0));
+        var header = (MapHeader*)map.Handle;
+        for (ulong key = 0; key < 1000; key++)
+        {
+            MapOperations.Update(header, (byte*)&key, (byte*)&key, MapUpdateFlags.Any, 0).Should().Be(0);
+            map.TryLookup(new byte[8], new byte[8]);
+        }
+
+        map.TryLookup(new byte[8], new byte[8]).Should().BeFalse();
+    }
 }

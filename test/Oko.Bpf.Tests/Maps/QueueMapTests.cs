@@ -7,37 +7,52 @@ namespace Oko.Bpf.Tests.Maps;
 public sealed unsafe class QueueMapTests
 {
     [Test]
-    public void Operations_RandomSequence_AgreeWithList([Values(MapType.Queue, MapType.Stack)] MapType type)
+    public void Operations_RandomSequence_AgreeWithList(
+        [Values(MapType.Queue, MapType.Stack)] MapType type, [Values(1u, 7u)] uint capacity, [Values(1u, 8u, 12u)] uint valueSize)
     {
-        var random = new Random(22);
-        using var map = BpfMap.Create(new MapSpec("q", type, 0, 12, 7, 0));
+        int seed = (int)((capacity * 100) + valueSize);
+        var random = new Random(seed);
+        using var map = BpfMap.Create(new MapSpec("q", type, 0, valueSize, capacity, 0));
         var header = (MapHeader*)map.Handle;
         var model = new List<byte[]>();
-        var taken = new byte[12];
+        var taken = new byte[valueSize];
         for (int step = 0; step < 20_000; step++)
         {
-            var value = new byte[12];
+            string where = $"seed {seed}, step {step}";
+            var value = new byte[valueSize];
             random.NextBytes(value);
-            ulong flags = random.Next(4) == 0 ? MapUpdateFlags.Exist : MapUpdateFlags.Any;
             int next = type == MapType.Queue ? 0 : model.Count - 1;
+            byte[] expected = model.Count == 0 ? new byte[valueSize] : model[next];
             fixed (byte* given = value, target = taken)
             {
-                switch (random.Next(4))
+                switch (random.Next(8))
                 {
-                    case 0:
-                        MapOperations.Pop(header, target).Should().Be(model.Count == 0 ? MapErrno.NotFound : 0);
-                        taken.Should().Equal(model.Count == 0 ? new byte[12] : model[next], $"step {step}");
+                    case < 2:
+                        MapOperations.Pop(header, target).Should().Be(model.Count == 0 ? MapErrno.NotFound : 0, where);
+                        taken.Should().Equal(expected, where);
                         model.RemoveRange(Math.Max(next, 0), Math.Min(model.Count, 1));
                         break;
-                    case 1:
-                        MapOperations.Peek(header, target).Should().Be(model.Count == 0 ? MapErrno.NotFound : 0);
-                        taken.Should().Equal(model.Count == 0 ? new byte[12] : model[next], $"step {step}");
+                    case 2:
+                        MapOperations.Peek(header, target).Should().Be(model.Count == 0 ? MapErrno.NotFound : 0, where);
+                        taken.Should().Equal(expected, where);
+                        break;
+                    case 3:
+                        taken.AsSpan().Clear();
+                        map.TryLookup([], taken).Should().Be(model.Count != 0, where);
+                        taken.Should().Equal(expected, where);
+                        break;
+                    case 4 when step % 100 == 0:
+                        map.Clear();
+                        model.Clear();
                         break;
                     default:
-                        bool isFull = model.Count == 7;
-                        bool isRefused = isFull && flags == MapUpdateFlags.Any;
-                        MapOperations.Push(header, given, flags).Should().Be(isRefused ? MapErrno.Full : 0);
-                        if (!isRefused)
+                        var flags = (ulong)random.Next(4);
+                        bool isFull = model.Count == capacity;
+                        int error = flags is MapUpdateFlags.NoExist or > MapUpdateFlags.Exist ? MapErrno.Invalid
+                            : isFull && flags == MapUpdateFlags.Any ? MapErrno.Full : 0;
+                        long result = step % 2 == 0 ? MapOperations.Push(header, given, flags) : map.Update([], value, flags);
+                        result.Should().Be(error, where);
+                        if (error == 0)
                         {
                             model.RemoveRange(0, isFull ? 1 : 0);
                             model.Add(value);
@@ -46,10 +61,12 @@ public sealed unsafe class QueueMapTests
                         break;
                 }
             }
+
+            map.Count.Should().Be(model.Count, where);
         }
 
-        IEnumerable<byte[]> expected = type == MapType.Queue ? model : Enumerable.Reverse(model);
-        map.Snapshot().Select(entry => Convert.ToHexString(entry.Value)).Should().Equal(expected.Select(Convert.ToHexString));
+        IEnumerable<byte[]> inOrder = type == MapType.Queue ? model : Enumerable.Reverse(model);
+        map.Snapshot().Select(entry => Convert.ToHexString(entry.Value)).Should().Equal(inOrder.Select(Convert.ToHexString));
     }
 
     [Test]
