@@ -62,17 +62,23 @@ internal static class ManagementMessages
         Map = record.Map.Name,
         TimeNanoseconds = record.TimeNanoseconds,
         Lost = record.Lost,
-        Text = record.Map.ValueType is null ? Convert.ToHexStringLower(record.Data) : MapText.FormatValue(record.Map, record.Data),
+        Text = MapText.FormatRecord(record.Map, record.Data),
         Record = UnsafeByteOperations.UnsafeWrap(record.Data),
     };
 
-    public static MapEntry ToMessage(MapSpec map, byte[] key, byte[] value) => new()
+    public static MapEntry ToMessage(MapSpec map, byte[] key, byte[] value, bool isJson)
     {
-        Key = MapText.FormatKey(map, key),
-        Value = MapText.FormatValue(map, value),
-        RawKey = UnsafeByteOperations.UnsafeWrap(key),
-        RawValue = UnsafeByteOperations.UnsafeWrap(value),
-    };
+        var message = new MapEntry { RawKey = UnsafeByteOperations.UnsafeWrap(key), RawValue = UnsafeByteOperations.UnsafeWrap(value) };
+        if (isJson)
+        {
+            message.Json = MapJson.FormatEntry(map, key, value);
+            return message;
+        }
+
+        message.Key = MapText.FormatKey(map, key);
+        message.Value = MapText.FormatValue(map, value);
+        return message;
+    }
 
     public static Flow ToMessage(FlowStatsEntry entry) => new()
     {

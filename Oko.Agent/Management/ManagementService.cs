@@ -2,6 +2,8 @@ using Grpc.Core;
 using Oko.Agent.Controllers;
 using Oko.Agent.Filters;
 using Oko.Agent.Management.V1;
+using Oko.Bpf.Maps;
+using Oko.OpenFlow.OkoExtension;
 using Oko.OpenFlow.Protocol;
 using Oko.OpenFlow.Text;
 
@@ -59,13 +61,13 @@ internal sealed class ManagementService(SwitchParts parts) : V1.Management.Manag
     {
         // A large map takes a while to copy; the control thread has other things to do.
         using var map = await parts.Rules.RunAsync(() =>
-            _maps.Borrow(request.FilterId, parts.Filters.FindMap(request.FilterId, request.Map)));
+            _maps.Borrow(request.FilterId, parts.Filters.FindMap(request.FilterId, request.Map), MapAccess.Dump));
         var entries = map.Snapshot();
         var perPart = Math.Clamp(BytesPerPart / (map.KeySize + map.DumpValueSize), 1, EntriesPerPart);
         foreach (var part in entries.Chunk(perPart))
         {
             var message = new MapEntries();
-            message.Entries.AddRange(part.Select(entry => ManagementMessages.ToMessage(map.Spec, entry.Key, entry.Value)));
+            message.Entries.AddRange(part.Select(entry => ManagementMessages.ToMessage(map.Spec, entry.Key, entry.Value, request.Json)));
             await responseStream.WriteAsync(message, context.CancellationToken);
         }
     }
@@ -73,6 +75,12 @@ internal sealed class ManagementService(SwitchParts parts) : V1.Management.Manag
     /// <inheritdoc/>
     public override async Task<UpdateMapReply> UpdateMap(UpdateMapRequest request, ServerCallContext context)
     {
+        if (request.HasJson)
+        {
+            await UpdateFromJson(request);
+            return new UpdateMapReply();
+        }
+
         await parts.Rules.RunAsync(() =>
         {
             var index = parts.Filters.FindMap(request.FilterId, request.Map);
@@ -82,6 +90,35 @@ internal sealed class ManagementService(SwitchParts parts) : V1.Management.Manag
             _maps.Update(request.FilterId, index, entries, (ulong)request.Condition);
         });
         return new UpdateMapReply();
+    }
+
+    private async Task UpdateFromJson(UpdateMapRequest request)
+    {
+        if (request.Entries.Count != 0)
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, "give entries as texts or as JSON, not both."));
+        }
+
+        // A large document takes a while to read; the control thread has other things to do.
+        var (index, map) = await parts.Rules.RunAsync(() =>
+        {
+            var found = parts.Filters.FindMap(request.FilterId, request.Map);
+            return (found, _maps.Borrow(request.FilterId, found, MapAccess.Update));
+        });
+        using (map)
+        {
+            var entries = MapJson.ParseEntries(request.FilterId, map, request.Json.Memory);
+            await parts.Rules.RunAsync(() =>
+            {
+                if (parts.Filters.GetMap(request.FilterId, index) != map)
+                {
+                    throw new OkoErrorException(OkoErrorType.MapUnknown, request.FilterId,
+                        $"filter {request.FilterId}, map {map.Name}: the filter was replaced while the entries were read; nothing was changed, try again.");
+                }
+
+                _maps.Update(request.FilterId, index, entries, (ulong)request.Condition);
+            });
+        }
     }
 
     /// <inheritdoc/>
