@@ -129,7 +129,7 @@ internal static class FilterCommands
     {
         var id = CliRoot.FilterIdArgument();
         var map = new Argument<string?>("MAP") { Description = "Name or index of the ring buffer; without it the filter's only one.", Arity = ArgumentArity.ZeroOrOne };
-        var count = new Option<int?>("--count") { Description = "Ends after so many records.", HelpName = "N" };
+        var count = CliRoot.CountOption("records");
         var command = CliRoot.Make("events", "Shows what a filter writes into a ring buffer, as it comes, until the filter is unloaded.", id, map, count);
         cli.SetClientAction(command, async (parsed, client, terminal, format) =>
         {

@@ -1,15 +1,16 @@
 using System.CommandLine;
+using System.Globalization;
 using Google.Protobuf;
 using Grpc.Core;
 using Oko.Agent.Management.V1;
 
 namespace Oko.Agent.Cli;
 
-/// <summary><c>oko map dump|update|delete</c>.</summary>
+/// <summary><c>oko map dump|update|delete|watch</c>.</summary>
 internal static class MapCommands
 {
     public static void AddTo(RootCommand root, CliRoot cli) => root.Subcommands.Add(
-        CliRoot.Make("map", "Reads and changes the maps of filters.", Dump(cli), Update(cli), Delete(cli)));
+        CliRoot.Make("map", "Reads and changes the maps of filters.", Dump(cli), Update(cli), Delete(cli), Watch(cli)));
 
     private static Command Dump(CliRoot cli)
     {
@@ -132,6 +133,58 @@ internal static class MapCommands
         });
         return command;
     }
+
+    private static Command Watch(CliRoot cli)
+    {
+        var id = CliRoot.FilterIdArgument();
+        var map = MapArgument();
+        var interval = IntervalOption();
+        var count = CliRoot.CountOption("changes");
+        var command = CliRoot.Make("watch", "Shows what changes in a map, as it is seen, until the filter is unloaded.", id, map, interval, count);
+        cli.SetClientAction(command, async (parsed, client, terminal, format) =>
+        {
+            var left = parsed.GetValue(count) ?? int.MaxValue;
+            using var call = client.Api.WatchMap(new WatchMapRequest
+            {
+                FilterId = parsed.GetValue(id),
+                Map = parsed.GetValue(map)!,
+                IntervalMilliseconds = parsed.GetValue(interval),
+                Json = format == OutputFormat.Json,
+            });
+            while (left > 0 && await call.ResponseStream.MoveNext(CancellationToken.None))
+            {
+                foreach (var change in call.ResponseStream.Current.Changes.Take(left))
+                {
+                    left--;
+                    terminal.Output.WriteLine(format == OutputFormat.Json ? change.Json : Describe(change));
+                }
+
+                terminal.Output.Flush();
+            }
+        });
+        return command;
+    }
+
+    private static string Describe(MapChange change) => string.Create(CultureInfo.InvariantCulture,
+        $"{change.TimeNanoseconds / 1e9:f6} {change.Kind} {change.Key}{(change.Value.Length == 0 ? string.Empty : $": {change.Value}")}{(change.OldValue.Length == 0 ? string.Empty : $" (was {change.OldValue})")}");
+
+    /// <summary>Seconds on the command line, milliseconds in the request; 0 if it is not given.</summary>
+    private static Option<uint> IntervalOption() => new("--interval")
+    {
+        Description = "How often the map is looked at, in seconds, 0.1 to 3600 [default: 1].",
+        HelpName = "SECONDS",
+        CustomParser = result =>
+        {
+            var text = result.Tokens[0].Value;
+            if (decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 0.1m and <= 3600)
+            {
+                return (uint)(seconds * 1000);
+            }
+
+            result.AddError($"--interval {text}: allowed are 0.1 to 3600 seconds.");
+            return 0;
+        },
+    };
 
     private static Argument<string> MapArgument() => new("MAP") { Description = "Name of the map, or its index." };
 }

@@ -25,10 +25,33 @@ public static class MapJson
         AppendValue(text, "value", map, value);
         if (!key.IsEmpty)
         {
-            text.Append(",\"key_hex\":\"").Append(Convert.ToHexStringLower(key)).Append('"');
+            AppendHex(text, "key", key);
         }
 
-        return text.Append(",\"value_hex\":\"").Append(Convert.ToHexStringLower(value)).Append("\"}").ToString();
+        AppendHex(text, "value", value);
+        return text.Append('}').ToString();
+    }
+
+    /// <summary>A change as an object, on one line: an entry, with <c>change</c>, <c>time_nanoseconds</c> and the value before
+    /// (<c>old_value</c>).</summary>
+    /// <param name="change">The change.</param>
+    /// <param name="time">When it was seen, on the datapath's clock.</param>
+    public static string FormatChange(MapChange change, ulong time)
+    {
+        var text = new StringBuilder($"{{\"change\":\"{change.Kind}\",\"time_nanoseconds\":{time},\"key\":{BtfValueFormatter.FormatJson(change.Key, change.Map.KeyType)}");
+        (string Name, byte[]? Bytes)[] values = [("value", change.Value), ("old_value", change.OldValue)];
+        foreach (var (name, bytes) in values.Where(value => value.Bytes is not null))
+        {
+            AppendValue(text.Append(','), name, change.Map, bytes);
+        }
+
+        AppendHex(text, "key", change.Key);
+        foreach (var (name, bytes) in values.Where(value => value.Bytes is not null))
+        {
+            AppendHex(text, name, bytes);
+        }
+
+        return text.Append('}').ToString();
     }
 
     /// <summary>Reads an array of such objects.</summary>
@@ -84,6 +107,9 @@ public static class MapJson
 
         text.Append(']');
     }
+
+    private static void AppendHex(StringBuilder text, string name, ReadOnlySpan<byte> bytes) =>
+        text.Append(",\"").Append(name).Append("_hex\":\"").Append(Convert.ToHexStringLower(bytes)).Append('"');
 
     private static OkoErrorException Refuse(uint filterId, BpfMap map, string text) =>
         new(OkoErrorType.MapSize, filterId, $"filter {filterId}, map {map.Name}: {text}; nothing was changed.");

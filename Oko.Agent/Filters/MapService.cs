@@ -201,21 +201,4 @@ public sealed class MapService(FilterStore store)
             ? map
             : throw Refuse(OkoErrorType.MapOperation, filterId, map, "these are constants of the program; replace the filter to change them");
     }
-
-    /// <summary>A key compared by its bytes.</summary>
-    private readonly struct ByteKey(byte[] bytes) : IEquatable<ByteKey>
-    {
-        private readonly byte[] _bytes = bytes;
-
-        public bool Equals(ByteKey other) => _bytes.AsSpan().SequenceEqual(other._bytes);
-
-        public override bool Equals(object? obj) => obj is ByteKey other && Equals(other);
-
-        public override int GetHashCode()
-        {
-            var hash = default(HashCode);
-            hash.AddBytes(_bytes);
-            return hash.ToHashCode();
-        }
-    }
 }

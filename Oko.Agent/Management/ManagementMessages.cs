@@ -80,6 +80,21 @@ internal static class ManagementMessages
         return message;
     }
 
+    public static V1.MapChange ToMessage(Filters.MapChange change, ulong time, bool isJson)
+    {
+        var message = new V1.MapChange { Kind = change.Kind, TimeNanoseconds = time };
+        if (isJson)
+        {
+            message.Json = MapJson.FormatChange(change, time);
+            return message;
+        }
+
+        message.Key = MapText.FormatKey(change.Map, change.Key);
+        message.Value = change.Value is null ? string.Empty : MapText.FormatValue(change.Map, change.Value);
+        message.OldValue = change.OldValue is null ? string.Empty : MapText.FormatValue(change.Map, change.OldValue);
+        return message;
+    }
+
     public static Flow ToMessage(FlowStatsEntry entry) => new()
     {
         Table = entry.Table.Value,

@@ -77,6 +77,9 @@ public sealed class ManagementBench : IAsyncDisposable
     /// <summary>As <see cref="TryAsync"/>, with a text on standard input.</summary>
     public Task<CliOutcome> PipeAsync(string input, params string[] arguments) => RunWithInputAsync(input, [.. arguments, "--management", SocketPath]);
 
+    /// <summary>Ends the management server, as a switch that stops does first.</summary>
+    public ValueTask StopServingAsync() => _server.DisposeAsync();
+
     public async ValueTask DisposeAsync()
     {
         await _server.DisposeAsync();
