@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using Google.Protobuf;
 using Oko.Agent.Filters;
@@ -134,21 +135,24 @@ internal static class FilterCommands
         cli.SetClientAction(command, async (parsed, client, terminal, format) =>
         {
             var left = parsed.GetValue(count) ?? int.MaxValue;
-            using var call = client.Api.WatchEvents(new WatchEventsRequest { FilterId = parsed.GetValue(id), Map = parsed.GetValue(map) ?? string.Empty });
+            using var call = client.Api.WatchEvents(new WatchEventsRequest
+            {
+                FilterId = parsed.GetValue(id),
+                Map = parsed.GetValue(map) ?? string.Empty,
+                Json = format == OutputFormat.Json,
+            });
             while (left > 0 && await call.ResponseStream.MoveNext(CancellationToken.None))
             {
                 left--;
                 var record = call.ResponseStream.Current;
                 if (format == OutputFormat.Json)
                 {
-                    terminal.WriteJson(
-                        new FilterEventJson(record.FilterId, record.Map, record.TimeNanoseconds, record.Lost, record.Text, Convert.ToHexStringLower(record.Record.Span)),
-                        JsonOutput.Instance.FilterEventJson);
+                    terminal.Output.WriteLine(record.Json);
                 }
                 else
                 {
-                    var time = TimeSpan.FromTicks((long)(record.TimeNanoseconds / 100));
-                    terminal.Output.WriteLine($"{time.TotalSeconds:f6} {record.Map}: {record.Text}{(record.Lost == 0 ? string.Empty : $" ({record.Lost} lost before it)")}");
+                    terminal.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                        $"{record.TimeNanoseconds / 1e9:f6} {record.Map}: {record.Text}{(record.Lost == 0 ? string.Empty : $" ({record.Lost} lost before it)")}"));
                 }
 
                 terminal.Output.Flush();

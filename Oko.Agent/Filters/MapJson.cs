@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Oko.Bpf.Btf;
 using Oko.Bpf.Loading;
@@ -54,6 +55,15 @@ public static class MapJson
         return text.Append('}').ToString();
     }
 
+    /// <summary>A record of a ring buffer as an object, on one line: <c>value</c> by the type that the ring buffer names, <c>text</c> as people
+    /// see it, <c>record</c> its bytes.</summary>
+    public static string FormatRecord(FilterEventRecord record)
+    {
+        var (map, text) = (Escaped(record.Map.Name), Escaped(MapText.FormatRecord(record.Map, record.Data)));
+        return $"{{\"filter_id\":{record.FilterId},\"map\":\"{map}\",\"time_nanoseconds\":{record.TimeNanoseconds},\"lost\":{record.Lost}," +
+            $"\"value\":{BtfValueFormatter.FormatJson(record.Data, record.Map.ValueType)},\"text\":\"{text}\",\"record\":\"{Convert.ToHexStringLower(record.Data)}\"}}";
+    }
+
     /// <summary>Reads an array of such objects.</summary>
     /// <param name="filterId">For the error.</param>
     /// <param name="map">The map they are for.</param>
@@ -89,6 +99,8 @@ public static class MapJson
             throw Refuse(filterId, map, $"{place}: {exception.Message}");
         }
     }
+
+    private static string Escaped(string text) => JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).Value;
 
     private static void AppendValue(StringBuilder text, string name, MapSpec map, ReadOnlySpan<byte> value)
     {

@@ -56,15 +56,25 @@ internal static class ManagementMessages
         return message;
     }
 
-    public static V1.FilterEventRecord ToMessage(Filters.FilterEventRecord record) => new()
+    public static V1.FilterEventRecord ToMessage(Filters.FilterEventRecord record, bool isJson)
     {
-        FilterId = record.FilterId,
-        Map = record.Map.Name,
-        TimeNanoseconds = record.TimeNanoseconds,
-        Lost = record.Lost,
-        Text = MapText.FormatRecord(record.Map, record.Data),
-        Record = UnsafeByteOperations.UnsafeWrap(record.Data),
-    };
+        var message = new V1.FilterEventRecord
+        {
+            FilterId = record.FilterId,
+            Map = record.Map.Name,
+            TimeNanoseconds = record.TimeNanoseconds,
+            Lost = record.Lost,
+        };
+        if (isJson)
+        {
+            message.Json = MapJson.FormatRecord(record);
+            return message;
+        }
+
+        message.Text = MapText.FormatRecord(record.Map, record.Data);
+        message.Record = UnsafeByteOperations.UnsafeWrap(record.Data);
+        return message;
+    }
 
     public static MapEntry ToMessage(MapSpec map, byte[] key, byte[] value, bool isJson)
     {

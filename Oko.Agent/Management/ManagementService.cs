@@ -228,7 +228,7 @@ internal sealed class ManagementService(SwitchParts parts, IHostApplicationLifet
             await context.WriteResponseHeadersAsync([]);
             await foreach (var record in stream.ReadAll(ending.Token))
             {
-                await responseStream.WriteAsync(ManagementMessages.ToMessage(record), ending.Token);
+                await responseStream.WriteAsync(ManagementMessages.ToMessage(record, request.Json), ending.Token);
             }
         }
         catch (OperationCanceledException) when (context.CancellationToken.IsCancellationRequested)

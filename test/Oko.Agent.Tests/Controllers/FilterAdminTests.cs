@@ -1,6 +1,8 @@
+using System.Security.Cryptography.X509Certificates;
 using Oko.Agent.Configuration;
 using Oko.Agent.Tests.Rules;
 using Oko.OpenFlow.Channel;
+using Oko.OpenFlow.Channel.Tls;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.OkoExtension;
 using Oko.OpenFlow.Protocol;
@@ -63,6 +65,19 @@ public sealed class FilterAdminTests
         {
             await aware.RefusedAsync(change, ErrorType.Experimenter, OkoErrorType.NotPermitted);
         }
+    }
+
+    [Test]
+    public async Task Connections_OverTls_MayWhereTlsIsAskedFor()
+    {
+        using var authority = new TestCertificates();
+        var (key, certificate) = authority.Issue("switch");
+        await using var bench = await SwitchBench.StartAsync(
+            SwitchBench.Options with { FilterAdmins = FilterAdmins.None with { IncludesSecure = true }, Tls = TlsCredentials.Load(key, certificate, authority.AuthorityPath) },
+            listener: "pssl:0:127.0.0.1");
+        var (ownKey, own) = authority.Issue("controller", TestCertificates.Client);
+        await using var controller = await bench.ConnectSecurelyAsync(X509Certificate2.CreateFromPemFile(own, ownKey));
+        (await controller.RequestAsync<FilterStatus>(SwitchBench.Upload(7, "1"))).Generation.Should().Be(1);
     }
 
     [Test]
