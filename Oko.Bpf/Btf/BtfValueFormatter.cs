@@ -14,6 +14,7 @@ namespace Oko.Bpf.Btf;
 public static partial class BtfValueFormatter
 {
     private const int MaxDepth = 16;
+    private const int UsualNameLength = 32;
     private const string HexPrefix = "hex:";
 
     /// <summary>Writes bytes as text.</summary>
@@ -84,6 +85,8 @@ public static partial class BtfValueFormatter
                 for (var index = 0; index < type.Members.Count; index++)
                 {
                     var member = type.Members[index];
+                    // Names of a kilobyte would make a text of megabytes.
+                    parts -= member.Name.Length / UsualNameLength;
                     text.Append(index == 0 ? string.Empty : ",").Append(isJson ? $"\"{Escaped(NameOf(member, index))}\":" : member.Name + "=");
                     if (member.BitSize != 0)
                     {

@@ -120,6 +120,26 @@ public sealed class BtfJsonTests
     }
 
     [Test]
+    public void MembersWithLongNames_DoNotMakeALongText()
+    {
+        var builder = new BtfBuilder();
+        var (name, number) = (builder.Text(new string('x', 1000)), builder.Integer(1));
+        var bytes = new byte[200];
+        var type = builder.Type(builder.Text("s"), BtfKind.Struct, bytes.Length, (uint)bytes.Length, [.. bytes.SelectMany((_, index) => (uint[])[name, number, (uint)index * 8])]);
+        var types = new BtfTypes(builder.Bytes());
+        BtfValueFormatter.Format(bytes, new BtfTypeReference(types, type)).Length.Should().BeLessThan(300_000);
+        builder = new BtfBuilder();
+        (name, number) = (builder.Text(new string('x', 1000)), builder.Integer(1));
+        var nested = number;
+        for (var depth = 0; depth < 6; depth++)
+        {
+            nested = builder.Type(builder.Text("s"), BtfKind.Struct, 3, 1, name, nested, 0, name, nested, 0, name, nested, 0);
+        }
+
+        BtfValueFormatter.FormatJson([7], new BtfTypeReference(new BtfTypes(builder.Bytes()), nested)).Should().Be("\"hex:07\"");
+    }
+
+    [Test]
     public void RingBuffer_WithAType_HasRecordsOfThatType()
     {
         var reports = _maps.Single(map => map.Type == MapType.RingBuffer);
