@@ -130,6 +130,7 @@ public sealed class SwitchHost : IAsyncDisposable
         Description = string.Create(CultureInfo.InvariantCulture, $"OkoSwitch {identity:x16}"),
         SoftwareVersion = Version,
         Tls = tls,
+        FilterAdmins = options.FilterAdmins,
         IsStandalone = options.FailMode == FailMode.Standalone,
     };
 

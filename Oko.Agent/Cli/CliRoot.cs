@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using Grpc.Core;
 using Oko.Agent.Configuration;
 using Oko.Agent.Management;
@@ -140,6 +141,24 @@ public sealed class CliRoot
 
             result.AddError($"'{text}' is not a filter id; allowed are 1 to {uint.MaxValue - 1}.");
             return 0;
+        },
+    };
+
+    /// <summary>An option that ends a command after a number of things.</summary>
+    internal static Option<int?> CountOption(string things) => new("--count")
+    {
+        Description = $"Ends after so many {things}.",
+        HelpName = "N",
+        CustomParser = result =>
+        {
+            var text = result.Tokens[0].Value;
+            if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0)
+            {
+                return count;
+            }
+
+            result.AddError($"--count {text}: allowed are 1 to {int.MaxValue}.");
+            return null;
         },
     };
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using Google.Protobuf;
 using Oko.Agent.Filters;
@@ -129,26 +130,29 @@ internal static class FilterCommands
     {
         var id = CliRoot.FilterIdArgument();
         var map = new Argument<string?>("MAP") { Description = "Name or index of the ring buffer; without it the filter's only one.", Arity = ArgumentArity.ZeroOrOne };
-        var count = new Option<int?>("--count") { Description = "Ends after so many records.", HelpName = "N" };
+        var count = CliRoot.CountOption("records");
         var command = CliRoot.Make("events", "Shows what a filter writes into a ring buffer, as it comes, until the filter is unloaded.", id, map, count);
         cli.SetClientAction(command, async (parsed, client, terminal, format) =>
         {
             var left = parsed.GetValue(count) ?? int.MaxValue;
-            using var call = client.Api.WatchEvents(new WatchEventsRequest { FilterId = parsed.GetValue(id), Map = parsed.GetValue(map) ?? string.Empty });
+            using var call = client.Api.WatchEvents(new WatchEventsRequest
+            {
+                FilterId = parsed.GetValue(id),
+                Map = parsed.GetValue(map) ?? string.Empty,
+                Json = format == OutputFormat.Json,
+            });
             while (left > 0 && await call.ResponseStream.MoveNext(CancellationToken.None))
             {
                 left--;
                 var record = call.ResponseStream.Current;
                 if (format == OutputFormat.Json)
                 {
-                    terminal.WriteJson(
-                        new FilterEventJson(record.FilterId, record.Map, record.TimeNanoseconds, record.Lost, record.Text, Convert.ToHexStringLower(record.Record.Span)),
-                        JsonOutput.Instance.FilterEventJson);
+                    terminal.Output.WriteLine(record.Json);
                 }
                 else
                 {
-                    var time = TimeSpan.FromTicks((long)(record.TimeNanoseconds / 100));
-                    terminal.Output.WriteLine($"{time.TotalSeconds:f6} {record.Map}: {record.Text}{(record.Lost == 0 ? string.Empty : $" ({record.Lost} lost before it)")}");
+                    terminal.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                        $"{record.TimeNanoseconds / 1e9:f6} {record.Map}: {record.Text}{(record.Lost == 0 ? string.Empty : $" ({record.Lost} lost before it)")}"));
                 }
 
                 terminal.Output.Flush();

@@ -16,12 +16,6 @@ internal sealed record FilterJson(
 /// <summary>A map of a filter.</summary>
 internal sealed record MapJson(uint Index, string Name, string Type, uint KeySize, uint ValueSize, uint MaxEntries, uint? Entries);
 
-/// <summary>An entry of a map.</summary>
-internal sealed record MapEntryJson(string Key, string Value, string KeyHex, string ValueHex);
-
-/// <summary>A record of a ring buffer.</summary>
-internal sealed record FilterEventJson(uint FilterId, string Map, ulong TimeNanoseconds, ulong Lost, string Text, string Record);
-
 /// <summary>The result of <c>oko filter check</c>.</summary>
 internal sealed record CheckJson
 {
@@ -76,8 +70,6 @@ internal sealed record BenchFilterJson(
 /// <summary>Serializers made at build time: reflection would cost more than the whole command.</summary>
 [JsonSerializable(typeof(FilterLoadedJson))]
 [JsonSerializable(typeof(IReadOnlyList<FilterJson>))]
-[JsonSerializable(typeof(IReadOnlyList<MapEntryJson>))]
-[JsonSerializable(typeof(FilterEventJson))]
 [JsonSerializable(typeof(CheckJson))]
 [JsonSerializable(typeof(IReadOnlyList<FlowJson>))]
 [JsonSerializable(typeof(IReadOnlyList<PortJson>))]

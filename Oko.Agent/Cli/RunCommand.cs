@@ -25,13 +25,14 @@ internal static class RunCommand
         var config = Single("--config", "FILE", "The same options as JSON; the command line takes precedence.");
         var management = Single("--management", "PATH", $"Path of the management socket [default: {AgentOptions.DefaultManagementPath}].");
         var cpu = Single("--cpu", "N", "Processor that the forwarding thread is pinned to.");
+        var filterAdmins = Repeatable("--filter-admins", "all|tls|none|URL", "OpenFlow connections that may load and unload filters and change maps: all, those over TLS, none, or those of a --controller or --listen; repeatable [default: all].");
         var maxFilters = Single("--max-filters", "N", "Most filters loaded at one time [default: 256].");
         var maxMapMemory = Single("--max-map-memory", "SIZE", "Most memory of the maps of all filters, such as 2G [default: 512M].");
         var maxObjectSize = Single("--max-object-size", "SIZE", "Largest object of a filter [default: 16M].");
         var logLevel = Single("--log-level", "LEVEL", "trace, debug, information, warning or error [default: information].");
         var command = CliRoot.Make("run", "Runs the switch. Prints 'ready' when ports and listeners are up; logs to standard error.",
             datapathId, controllers, listeners, privateKey, certificate, authorities, ports, local, failMode, config, management, cpu,
-            maxFilters, maxMapMemory, maxObjectSize, logLevel);
+            filterAdmins, maxFilters, maxMapMemory, maxObjectSize, logLevel);
         cli.SetPlainAction(command, (parsed, terminal) =>
         {
             var settings = new AgentSettings
@@ -47,6 +48,7 @@ internal static class RunCommand
                 FailMode = parsed.GetValue(failMode),
                 Management = parsed.GetValue(management),
                 Cpu = parsed.GetValue(cpu),
+                FilterAdmins = parsed.GetValue(filterAdmins) ?? [],
                 MaxFilters = parsed.GetValue(maxFilters),
                 MaxMapMemory = parsed.GetValue(maxMapMemory),
                 MaxObjectSize = parsed.GetValue(maxObjectSize),

@@ -4,20 +4,23 @@ using Spectre.Console;
 
 namespace Oko.Agent.Cli;
 
-/// <summary>Where commands write: results to standard output, errors to standard error. One thread.</summary>
-public sealed class Terminal(TextWriter output, TextWriter errors, bool isOutputRedirected)
+/// <summary>Where commands write, results to standard output, errors to standard error, and what they read. One thread.</summary>
+public sealed class Terminal(TextWriter output, TextWriter errors, bool isOutputRedirected, Stream input)
 {
     // Wide enough that no cell is wrapped: what goes to a file or to grep has one line per row.
     private const int UnboundedWidth = 4096;
 
     /// <summary>The process's own streams.</summary>
-    public static Terminal Standard { get; } = new(Console.Out, Console.Error, Console.IsOutputRedirected);
+    public static Terminal Standard { get; } = new(Console.Out, Console.Error, Console.IsOutputRedirected, Console.OpenStandardInput());
 
     /// <summary>Results.</summary>
     public TextWriter Output { get; } = output;
 
     /// <summary>Errors.</summary>
     public TextWriter Errors { get; } = errors;
+
+    /// <summary>What <c>-</c> stands for in place of a file.</summary>
+    public Stream Input { get; } = input;
 
     /// <summary>Writes rows under headings, or a sentence when there are none.</summary>
     /// <param name="headings">One per column; those beginning with <c>&gt;</c> align their column right.</param>

@@ -35,6 +35,9 @@ public sealed record AgentOptions
     /// <summary>Processor the worker is pinned to, or null: the kernel chooses.</summary>
     public int? Cpu { get; init; }
 
+    /// <summary>Which OpenFlow connections may change filters and maps.</summary>
+    public FilterAdmins FilterAdmins { get; init; } = FilterAdmins.All;
+
     /// <summary>Limits of filters and their maps.</summary>
     public FilterQuotas Quotas { get; init; } = new();
 

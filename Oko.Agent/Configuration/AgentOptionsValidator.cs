@@ -34,6 +34,7 @@ public static class AgentOptionsValidator
             FailMode = ReadFailMode(settings, faults),
             ManagementPath = ReadManagementPath(settings.Management, faults),
             Cpu = ReadCpu(settings.Cpu, faults),
+            FilterAdmins = ReadFilterAdmins(settings.FilterAdmins, [.. controllers, .. listeners], faults),
             Quotas = ReadQuotas(settings, faults),
             LogLevel = ReadLogLevel(settings.LogLevel, faults),
         };
@@ -270,6 +271,56 @@ public static class AgentOptionsValidator
 
         faults.Add($"--cpu {text}: not a processor of this machine; allowed are 0 to {Environment.ProcessorCount - 1}.");
         return null;
+    }
+
+    private static FilterAdmins ReadFilterAdmins(IReadOnlyList<string> texts, ImmutableArray<OpenFlowEndpoint> endpoints, List<string> faults)
+    {
+        if (texts.Count == 0)
+        {
+            return FilterAdmins.All;
+        }
+
+        if (texts.Count > 1 && texts.FirstOrDefault(text => text is "all" or "none") is { } alone)
+        {
+            faults.Add($"--filter-admins {alone}: stands alone; leave out {string.Join(", ", texts.Where(text => text != alone).Distinct())}, or '{alone}'.");
+        }
+
+        var admins = FilterAdmins.None;
+        foreach (var text in texts)
+        {
+            admins = text switch
+            {
+                "all" => FilterAdmins.All,
+                "none" => admins,
+                "tls" => admins with { IncludesSecure = true },
+                _ => admins with { Endpoints = [.. admins.Endpoints, .. FindEndpoints(text, endpoints, faults)] },
+            };
+        }
+
+        return admins;
+    }
+
+    /// <summary>The configured addresses that a text means; their options after the question mark need not be repeated.</summary>
+    private static ImmutableArray<OpenFlowEndpoint> FindEndpoints(string text, ImmutableArray<OpenFlowEndpoint> endpoints, List<string> faults)
+    {
+        const string Allowed = "allowed are all, tls, none, and addresses given with --controller or --listen";
+        try
+        {
+            var meant = OpenFlowEndpoint.Parse(text);
+            ImmutableArray<OpenFlowEndpoint> found = [.. endpoints.Where(endpoint => (endpoint.IsListener, endpoint.IsSecure, endpoint.Port) == (meant.IsListener, meant.IsSecure, meant.Port)
+                && endpoint.Host.Equals(meant.Host, StringComparison.OrdinalIgnoreCase))];
+            if (found.IsEmpty)
+            {
+                faults.Add($"--filter-admins {text}: not an address of this switch; {Allowed}{(endpoints.IsEmpty ? string.Empty : $": {string.Join(", ", endpoints)}")}.");
+            }
+
+            return found;
+        }
+        catch (FormatException)
+        {
+            faults.Add($"--filter-admins {text}: {Allowed}.");
+            return [];
+        }
     }
 
     private static FilterQuotas ReadQuotas(AgentSettings settings, List<string> faults)

@@ -14,7 +14,7 @@ public static class ConfigurationFile
     private static readonly string[] Names =
     [
         "datapath-id", "controller", "listen", "private-key", "certificate", "ca-cert", "port", "local", "fail-mode", "management", "cpu",
-        "max-filters", "max-map-memory", "max-object-size", "log-level",
+        "filter-admins", "max-filters", "max-map-memory", "max-object-size", "log-level",
     ];
 
     /// <summary>Reads a file.</summary>
@@ -97,6 +97,7 @@ public static class ConfigurationFile
             FailMode = Single("fail-mode"),
             Management = Single("management"),
             Cpu = Single("cpu"),
+            FilterAdmins = List("filter-admins"),
             MaxFilters = Single("max-filters"),
             MaxMapMemory = Single("max-map-memory"),
             MaxObjectSize = Single("max-object-size"),
@@ -112,7 +113,7 @@ public static class ConfigurationFile
             return ReadText(property.Value, path, faults) is { } text ? [text] : [];
         }
 
-        if (property.Name is not ("controller" or "listen" or "port"))
+        if (property.Name is not ("controller" or "listen" or "port" or "filter-admins"))
         {
             faults.Add($"{path} is a list; this option takes one value.");
             return [];

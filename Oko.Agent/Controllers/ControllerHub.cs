@@ -53,7 +53,7 @@ public sealed class ControllerHub : IConnectionHandler, IAsyncDisposable
         _filters = filters;
         var log = loggers.CreateLogger<ControllerHub>();
         _roles = new RoleElection(_sessions);
-        var filterRequests = new FilterRequestHandler(rules, filters);
+        var filterRequests = new FilterRequestHandler(options.FilterAdmins, rules, filters);
         var queues = new QueueRecords(ports);
         var multiparts = new MultipartResponder(options, rules, ports, _portRecords, queues, filterRequests);
         _handler = new RequestHandler(options, rules, _roles, new PortModHandler(rules, ports), multiparts, queues, new BundleHandler(rules), filterRequests, log);

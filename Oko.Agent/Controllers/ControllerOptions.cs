@@ -1,3 +1,4 @@
+using Oko.Agent.Configuration;
 using Oko.OpenFlow.Channel;
 using Oko.OpenFlow.Channel.Tls;
 
@@ -29,6 +30,9 @@ public sealed record ControllerOptions
 
     /// <summary>For endpoints with TLS, or null.</summary>
     public TlsCredentials? Tls { get; init; }
+
+    /// <summary>Which connections may change filters and maps.</summary>
+    public FilterAdmins FilterAdmins { get; init; } = FilterAdmins.All;
 
     /// <summary>Times and bounds of the channel.</summary>
     public ChannelSettings Channel { get; init; } = new();

@@ -147,7 +147,7 @@ internal sealed class ControllerSession : IFilterEventListener
     }
 
     /// <inheritdoc/>
-    bool IFilterEventListener.TryDeliver(FilterEventRecord record) => Connection.TrySendDroppable(MessageCodec.Encode(
+    bool IFilterEventListener.TryDeliver(FilterEventRecord record) => record.Data.Length <= FilterEvent.MaxRecordBytes && Connection.TrySendDroppable(MessageCodec.Encode(
         new FilterEvent(record.FilterId, (ushort)record.MapIndex, record.TimeNanoseconds, record.Lost, record.Data)));
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Oko.Agent.Configuration;
 using Oko.Agent.Filters;
 using Oko.Agent.Rules;
 using Oko.Bpf.Maps;
@@ -10,8 +11,8 @@ using Oko.OpenFlow.Wire;
 namespace Oko.Agent.Controllers;
 
 /// <summary>Carries out the requests of the Oko extension. Control thread only.</summary>
-/// <remarks>Every connection may administer filters in this version. Source: Oko.OpenFlow/OkoExtension/README.md, 2 "Messages" and 3 "Multipart".</remarks>
-internal sealed class FilterRequestHandler(RuleManager rules, FilterStore filters)
+/// <remarks>Who may not administer filters may read all there is to read, ring buffers too. Source: Oko.OpenFlow/OkoExtension/README.md, 2 "Messages" and 3 "Multipart".</remarks>
+internal sealed class FilterRequestHandler(FilterAdmins admins, RuleManager rules, FilterStore filters)
 {
     private const uint WritableMap = 1, DumpableMap = 2;
     private const ushort SubscribeFlag = 1, UnsubscribeFlag = 2;
@@ -25,6 +26,7 @@ internal sealed class FilterRequestHandler(RuleManager rules, FilterStore filter
     /// <exception cref="OpenFlowErrorException">BadRequest/BadExpType for messages that only the switch sends.</exception>
     public Task Handle(ControllerSession session, SessionRequest request, OkoMessage message)
     {
+        CheckPermission(session, message);
         switch (message)
         {
             case FilterUpload upload:
@@ -56,6 +58,23 @@ internal sealed class FilterRequestHandler(RuleManager rules, FilterStore filter
         MapDumpRequest dump => Dump(dump),
         _ => throw OpenFlowErrorException.BadRequest(BadRequestCode.BadExpType, $"{request.GetType().Name} is no request"),
     };
+
+    private void CheckPermission(ControllerSession session, OkoMessage message)
+    {
+        uint? filterId = message switch
+        {
+            FilterUpload upload => upload.FilterId,
+            FilterUnload unload => unload.FilterId,
+            MapUpdate update => update.FilterId,
+            MapDelete delete => delete.FilterId,
+            _ => null,
+        };
+        if (filterId is { } id && !admins.Include(session.Connection.Endpoint))
+        {
+            throw new OkoErrorException(OkoErrorType.NotPermitted, id,
+                $"filter {id}: connections of {session.Connection.Endpoint} may read filters and maps, not change them; use a connection that may, or let the operator allow it (oko run --filter-admins).");
+        }
+    }
 
     private Task Upload(ControllerSession session, SessionRequest request, FilterUpload part)
     {

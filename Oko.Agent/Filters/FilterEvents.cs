@@ -7,7 +7,8 @@ namespace Oko.Agent.Filters;
 // only while someone has asked for the records of some ring buffer: others stay where they are, bounded by the buffer's size.
 //
 // Each record goes to everybody who asked. Who does not take it (a connection whose peer is slow) loses it, and is told how many it lost
-// with the next one it takes; records that the program could not even write are counted in the same number.
+// with the next one it takes; records that the program could not even write are counted in the same number, and those that are so long
+// that their copies would cost the switch more memory than they are worth.
 
 /// <summary>A record of a ring buffer. Immutable.</summary>
 /// <param name="FilterId">The filter.</param>
@@ -31,6 +32,9 @@ public interface IFilterEventListener
 /// <summary>Takes records out of ring buffers and hands them to who asked for them. Members may be used from any thread.</summary>
 public sealed class FilterEvents : IDisposable
 {
+    /// <summary>Longest record that is delivered, in bytes.</summary>
+    public const int MaxRecordBytes = 1 << 20;
+
     private const int RecordsPerRound = 256;
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(5);
@@ -166,6 +170,12 @@ public sealed class FilterEvents : IDisposable
     private void Drain(Source source, int most) => source.Map.Consume(
         (data, lost) =>
         {
+            if (data.Length > MaxRecordBytes)
+            {
+                source.Subscribers.ForEach(subscriber => subscriber.Lost += lost + 1);
+                return;
+            }
+
             var bytes = data.ToArray();
             var now = (ulong)_clock();
             foreach (var subscriber in source.Subscribers)

@@ -74,11 +74,14 @@ public sealed class MapService(FilterStore store)
     /// <exception cref="OkoErrorException">FILTER_UNKNOWN, MAP_UNKNOWN.</exception>
     public IReadOnlyList<(byte[] Key, byte[] Value)> Dump(uint filterId, int mapIndex) => Get(filterId, mapIndex, MapAccess.Dump).Snapshot();
 
-    /// <summary>A map for reading on another thread, whatever becomes of its filter meanwhile; the caller disposes it.</summary>
-    /// <exception cref="OkoErrorException">FILTER_UNKNOWN, MAP_UNKNOWN.</exception>
-    public BpfMap Borrow(uint filterId, int mapIndex)
+    /// <summary>A map for use on another thread, whatever becomes of its filter meanwhile; the caller disposes it.</summary>
+    /// <param name="filterId">The filter.</param>
+    /// <param name="mapIndex">The map, 0-based.</param>
+    /// <param name="needed">What it must offer.</param>
+    /// <exception cref="OkoErrorException">FILTER_UNKNOWN, MAP_UNKNOWN, MAP_OPERATION.</exception>
+    public BpfMap Borrow(uint filterId, int mapIndex, MapAccess needed)
     {
-        var map = Get(filterId, mapIndex, MapAccess.Dump);
+        var map = Get(filterId, mapIndex, needed);
         map.AddReference();
         return map;
     }
@@ -197,22 +200,5 @@ public sealed class MapService(FilterStore store)
         return needed == MapAccess.Dump || !store.IsConstant(filterId, mapIndex)
             ? map
             : throw Refuse(OkoErrorType.MapOperation, filterId, map, "these are constants of the program; replace the filter to change them");
-    }
-
-    /// <summary>A key compared by its bytes.</summary>
-    private readonly struct ByteKey(byte[] bytes) : IEquatable<ByteKey>
-    {
-        private readonly byte[] _bytes = bytes;
-
-        public bool Equals(ByteKey other) => _bytes.AsSpan().SequenceEqual(other._bytes);
-
-        public override bool Equals(object? obj) => obj is ByteKey other && Equals(other);
-
-        public override int GetHashCode()
-        {
-            var hash = default(HashCode);
-            hash.AddBytes(_bytes);
-            return hash.ToHashCode();
-        }
     }
 }

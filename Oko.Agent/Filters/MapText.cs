@@ -31,6 +31,10 @@ public static class MapText
         return $"[{string.Join(", ", values)}]";
     }
 
+    /// <summary>A record of a ring buffer as text: by the type of the ring buffer's value if it has that size, else hexadecimal.</summary>
+    public static string FormatRecord(MapSpec map, ReadOnlySpan<byte> record) =>
+        map.ValueType is null ? Convert.ToHexStringLower(record) : BtfValueFormatter.Format(record, map.ValueType);
+
     /// <summary>Reads a key.</summary>
     /// <exception cref="OkoErrorException">MAP_SIZE: the text is not a key of this map.</exception>
     /// <remarks>Of a map without keys: <c>-</c>.</remarks>

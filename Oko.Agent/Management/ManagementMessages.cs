@@ -56,23 +56,54 @@ internal static class ManagementMessages
         return message;
     }
 
-    public static V1.FilterEventRecord ToMessage(Filters.FilterEventRecord record) => new()
+    public static V1.FilterEventRecord ToMessage(Filters.FilterEventRecord record, bool isJson)
     {
-        FilterId = record.FilterId,
-        Map = record.Map.Name,
-        TimeNanoseconds = record.TimeNanoseconds,
-        Lost = record.Lost,
-        Text = record.Map.ValueType is null ? Convert.ToHexStringLower(record.Data) : MapText.FormatValue(record.Map, record.Data),
-        Record = UnsafeByteOperations.UnsafeWrap(record.Data),
-    };
+        var message = new V1.FilterEventRecord
+        {
+            FilterId = record.FilterId,
+            Map = record.Map.Name,
+            TimeNanoseconds = record.TimeNanoseconds,
+            Lost = record.Lost,
+        };
+        if (isJson)
+        {
+            message.Json = MapJson.FormatRecord(record);
+            return message;
+        }
 
-    public static MapEntry ToMessage(MapSpec map, byte[] key, byte[] value) => new()
+        message.Text = MapText.FormatRecord(record.Map, record.Data);
+        message.Record = UnsafeByteOperations.UnsafeWrap(record.Data);
+        return message;
+    }
+
+    public static MapEntry ToMessage(MapSpec map, byte[] key, byte[] value, bool isJson)
     {
-        Key = MapText.FormatKey(map, key),
-        Value = MapText.FormatValue(map, value),
-        RawKey = UnsafeByteOperations.UnsafeWrap(key),
-        RawValue = UnsafeByteOperations.UnsafeWrap(value),
-    };
+        var message = new MapEntry { RawKey = UnsafeByteOperations.UnsafeWrap(key), RawValue = UnsafeByteOperations.UnsafeWrap(value) };
+        if (isJson)
+        {
+            message.Json = MapJson.FormatEntry(map, key, value);
+            return message;
+        }
+
+        message.Key = MapText.FormatKey(map, key);
+        message.Value = MapText.FormatValue(map, value);
+        return message;
+    }
+
+    public static V1.MapChange ToMessage(Filters.MapChange change, ulong time, bool isJson)
+    {
+        var message = new V1.MapChange { Kind = change.Kind, TimeNanoseconds = time };
+        if (isJson)
+        {
+            message.Json = MapJson.FormatChange(change, time);
+            return message;
+        }
+
+        message.Key = MapText.FormatKey(change.Map, change.Key);
+        message.Value = change.Value is null ? string.Empty : MapText.FormatValue(change.Map, change.Value);
+        message.OldValue = change.OldValue is null ? string.Empty : MapText.FormatValue(change.Map, change.OldValue);
+        return message;
+    }
 
     public static Flow ToMessage(FlowStatsEntry entry) => new()
     {

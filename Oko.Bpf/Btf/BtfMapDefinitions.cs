@@ -66,6 +66,12 @@ internal static class BtfMapDefinitions
             }
         }
 
+        if ((MapType)type == MapType.RingBuffer && valueType != 0)
+        {
+            // A ring buffer has records instead of values; the type is that of its records, which may have any size.
+            valueSize = 0;
+        }
+
         return new MapSpec(variable.Name, (MapType)type, keySize, valueSize, capacity, flags)
         {
             MapExtra = extra,

@@ -16,13 +16,9 @@ public static partial class BtfValueFormatter
     {
         var bytes = new byte[size];
         text = text.Trim();
-        if (text.StartsWith("hex:", StringComparison.OrdinalIgnoreCase))
+        if (type is null || type.Size != size)
         {
-            ParseHex(text[4..], bytes);
-        }
-        else if (type is null || type.Size != size)
-        {
-            ParseScalar(text, bytes, networkOrder: false, isSigned: true);
+            ParseUntyped(text, bytes);
         }
         else
         {
@@ -32,22 +28,31 @@ public static partial class BtfValueFormatter
         return bytes;
     }
 
+    private static void ParseUntyped(string text, Span<byte> bytes)
+    {
+        if (IsHex(text))
+        {
+            ParseHex(text[HexPrefix.Length..], bytes);
+        }
+        else
+        {
+            ParseScalar(text, bytes, networkOrder: false, isSigned: true);
+        }
+    }
+
     private static void Parse(string text, Span<byte> bytes, BtfTypes types, uint id, int depth)
     {
         var type = types.Resolve(id);
         switch (type.Kind)
         {
+            case var _ when IsHex(text):
+                ParseHex(text[HexPrefix.Length..], bytes);
+                break;
             case BtfKind.Int when type.IsBool && bytes.Length == 1 && text is "true" or "false":
                 bytes[0] = text == "true" ? (byte)1 : (byte)0;
                 break;
             case BtfKind.Array when IsText(types, type) && text.Length > 1 && text[0] == '"' && text[^1] == '"':
-                var content = Encoding.UTF8.GetBytes(text[1..^1]);
-                if (content.Length > bytes.Length)
-                {
-                    throw new FormatException($"{text} has {content.Length} bytes; the array has {bytes.Length}");
-                }
-
-                content.CopyTo(bytes);
+                ParseText(text[1..^1], bytes);
                 break;
             case BtfKind.Array when type.Elements == 6 && bytes.Length == 6 && text.Contains(':', StringComparison.Ordinal):
                 ParseAddress(text, bytes);
@@ -75,6 +80,18 @@ public static partial class BtfValueFormatter
                 ParseScalar(text, bytes, IsNetworkOrder(types, id), type.IsSigned);
                 break;
         }
+    }
+
+    private static void ParseText(string text, Span<byte> bytes)
+    {
+        var content = Encoding.UTF8.GetBytes(text);
+        if (content.Length > bytes.Length)
+        {
+            throw new FormatException($"\"{text}\" has {content.Length} bytes; the array has {bytes.Length}");
+        }
+
+        content.CopyTo(bytes);
+        bytes[content.Length..].Clear();
     }
 
     private static void ParseStruct(string text, Span<byte> bytes, BtfTypes types, BtfType type, int depth)

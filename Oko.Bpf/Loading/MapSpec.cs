@@ -19,6 +19,6 @@ public sealed record MapSpec(string Name, MapType Type, uint KeySize, uint Value
     /// <summary>Type of a key, if the object says it.</summary>
     public BtfTypeReference? KeyType { get; init; }
 
-    /// <summary>Type of a value, if the object says it.</summary>
+    /// <summary>Type of a value, in a ring buffer of a record, if the object says it.</summary>
     public BtfTypeReference? ValueType { get; init; }
 }

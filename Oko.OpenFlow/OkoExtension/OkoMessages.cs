@@ -86,7 +86,11 @@ public sealed record MapUpdate(uint FilterId, ushort MapIndex, ushort Flags, uin
 public sealed record MapDelete(uint FilterId, ushort MapIndex, uint KeySize, ImmutableArray<byte[]> Keys) : OkoMessage;
 
 /// <summary>FILTER_EVENT: a record of a ring buffer.</summary>
-public sealed record FilterEvent(uint FilterId, ushort MapIndex, ulong TimeNanoseconds, ulong Lost, byte[] Record) : OkoMessage;
+public sealed record FilterEvent(uint FilterId, ushort MapIndex, ulong TimeNanoseconds, ulong Lost, byte[] Record) : OkoMessage
+{
+    /// <summary>Longest record that a message has room for, in bytes.</summary>
+    public const int MaxRecordBytes = ushort.MaxValue - 40;
+}
 
 /// <summary>A multipart body of our extension.</summary>
 public abstract record OkoMultipart : MultipartBody

@@ -21,8 +21,8 @@ public sealed class ElfFilterTests
         await _switch.RunAsync("filter", "load", "1", Fixture("blocklist-v3.o"));
         await _switch.RunAsync("map", "update", "1", "blocked", "172.16.0.14", "1", "10.0.0.1", "0x10");
         using var dump = JsonDocument.Parse(await _switch.RunAsync("map", "dump", "1", "blocked", "--format", "json"));
-        dump.RootElement.EnumerateArray().ToDictionary(entry => entry.GetProperty("key").GetString()!, entry => entry.GetProperty("value").GetString())
-            .Should().Equal(new Dictionary<string, string?> { ["172.16.0.14"] = "1", ["10.0.0.1"] = "16" });
+        dump.RootElement.EnumerateArray().ToDictionary(entry => entry.GetProperty("key").GetString()!, entry => entry.GetProperty("value").GetInt64())
+            .Should().Equal(new Dictionary<string, long> { ["172.16.0.14"] = 1, ["10.0.0.1"] = 16 });
         (await _switch.TryAsync("map", "update", "1", "blocked", "172.16.0.300", "1")).Errors.Should().Contain("filter 1, map blocked, key of 4 bytes");
         await _switch.RunAsync("map", "delete", "1", "blocked", "172.16.0.14");
         (await _switch.RunAsync("map", "dump", "1", "blocked")).Should().NotContain("172.16.0.14").And.Contain("10.0.0.1");

@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Oko.Agent.Cli;
 using Oko.Agent.Configuration;
@@ -60,13 +61,7 @@ public sealed class ManagementBench : IAsyncDisposable
     }
 
     /// <summary>Runs a command without a switch; exit code and both outputs.</summary>
-    public static async Task<CliOutcome> RunLocalAsync(params string[] arguments)
-    {
-        var output = new StringWriter();
-        var errors = new StringWriter();
-        var code = await new CliRoot(new Terminal(output, errors, isOutputRedirected: true)).RunAsync(arguments);
-        return new CliOutcome(code, output.ToString(), errors.ToString());
-    }
+    public static Task<CliOutcome> RunLocalAsync(params string[] arguments) => RunWithInputAsync(string.Empty, arguments);
 
     /// <summary>Runs a command against this switch.</summary>
     public Task<CliOutcome> TryAsync(params string[] arguments) => RunLocalAsync([.. arguments, "--management", SocketPath]);
@@ -79,12 +74,27 @@ public sealed class ManagementBench : IAsyncDisposable
         return outcome.Output;
     }
 
+    /// <summary>As <see cref="TryAsync"/>, with a text on standard input.</summary>
+    public Task<CliOutcome> PipeAsync(string input, params string[] arguments) => RunWithInputAsync(input, [.. arguments, "--management", SocketPath]);
+
+    /// <summary>Ends the management server, as a switch that stops does first.</summary>
+    public ValueTask StopServingAsync() => _server.DisposeAsync();
+
     public async ValueTask DisposeAsync()
     {
         await _server.DisposeAsync();
         Bench.Dispose();
         _filters.Dispose();
         Directory.Delete(_folder, recursive: true);
+    }
+
+    private static async Task<CliOutcome> RunWithInputAsync(string input, string[] arguments)
+    {
+        var output = new StringWriter();
+        var errors = new StringWriter();
+        var terminal = new Terminal(output, errors, isOutputRedirected: true, new MemoryStream(Encoding.UTF8.GetBytes(input)));
+        var code = await new CliRoot(terminal).RunAsync(arguments);
+        return new CliOutcome(code, output.ToString(), errors.ToString());
     }
 }
 

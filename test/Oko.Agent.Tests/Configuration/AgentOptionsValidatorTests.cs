@@ -25,6 +25,30 @@ public sealed class AgentOptionsValidatorTests
             .Should().Throw<ConfigurationException>().Which.Faults.Should().ContainSingle().Which.Should().Contain(fault);
 
     [Test]
+    public void FilterAdmins_ByWordAndAddress_AreThoseConnections()
+    {
+        var settings = new AgentSettings { Controllers = ["tcp:One.example?oko=aware", "ssl:192.0.2.2"], Listeners = ["ptcp:6654:127.0.0.1"], PrivateKey = "key", Certificate = "certificate", AuthorityCertificates = "ca" };
+        Included().Should().Equal(true, true, true);
+        Included("all").Should().Equal(true, true, true);
+        Included("none").Should().Equal(false, false, false);
+        Included("tls").Should().Equal(false, true, false);
+        Included("tcp:one.example:6653").Should().Equal(true, false, false);
+        Included("tls", "ptcp:6654:127.0.0.1").Should().Equal(false, true, true);
+
+        IEnumerable<bool> Included(params string[] texts)
+        {
+            var options = Validate(settings with { FilterAdmins = texts });
+            return [.. options.Controllers.Concat(options.Listeners).Select(options.FilterAdmins.Include)];
+        }
+    }
+
+    [TestCase("tcp:192.0.2.9", "--filter-admins tcp:192.0.2.9: not an address of this switch; allowed are all, tls, none, and addresses given with --controller or --listen: ptcp:6654:0.0.0.0.")]
+    [TestCase("me", "--filter-admins me: allowed are all, tls, none, and addresses given with --controller or --listen.")]
+    [TestCase("tls,none", "--filter-admins none: stands alone; leave out tls, or 'none'.")]
+    public void FilterAdmins_OfNoConnection_AreRefused(string texts, string fault) =>
+        Fault(new AgentSettings { Listeners = ["ptcp:6654"], FilterAdmins = texts.Split(',') }).Should().Equal(fault);
+
+    [Test]
     public void Validate_NothingGiven_IsALearningSwitchWithDefaults()
     {
         var options = Validate(new AgentSettings());

@@ -18,6 +18,7 @@ public sealed class ConfigurationFileTests
               "fail-mode": "secure",
               "management": "/run/oko/a.sock",
               "cpu": 1,
+              "filter-admins": ["tls", "ptcp:6654"],
               "log-level": "debug",
             }
             """);
@@ -31,6 +32,7 @@ public sealed class ConfigurationFileTests
             FailMode = "secure",
             Management = "/run/oko/a.sock",
             Cpu = "1",
+            FilterAdmins = ["tls", "ptcp:6654"],
             LogLevel = "debug",
         });
     }

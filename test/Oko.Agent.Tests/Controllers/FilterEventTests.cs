@@ -1,5 +1,6 @@
 using Oko.Agent.Filters;
 using Oko.Agent.Tests.Rules;
+using Oko.OpenFlow.Channel;
 using Oko.OpenFlow.Instructions;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.OkoExtension;
@@ -60,15 +61,119 @@ public sealed class FilterEventTests
         OkoError.Parse(error.Code, error.Data).Text.Should().Contain("flags 3");
     }
 
-    private static FilterUpload Upload()
+    [Test]
+    public async Task Records_OfAFilterReplacedWithItsMaps_GoOnComingWithoutLoss()
     {
-        var elf = File.ReadAllBytes(Path.Combine(SourceTree.Root, "test", "TestData", "bpf", "mapkinds.o"));
-        return new FilterUpload { FilterId = 1, TotalLength = (uint)elf.Length, Data = elf, Entry = "events" };
+        await SubscribeAsync(_controller);
+        for (var round = 0; round < 3; round++)
+        {
+            _bench.Port(1).Push(RuleBench.Udp());
+            (await _controller.ExpectAsync<FilterEvent>(record => record.Record[0] == 3)).Lost.Should().Be(0);
+            (await _controller.RequestAsync<FilterStatus>(Upload() with { Flags = FilterUploadFlags.Replace | FilterUploadFlags.KeepMaps })).MapsKept.Should().BePositive();
+        }
     }
 
-    private async Task<ushort> RingAsync()
+    [Test]
+    public async Task Records_AfterTheEndOfASubscription_StayForTheNextOne()
     {
-        var filter = (await _controller.AskAsync<FilterDescriptionReply>(new MultipartRequest(new FilterDescriptionRequest(1)))).Entries.Single();
-        return (ushort)filter.Maps.ToList().FindIndex(map => map.Name == "ring");
+        var map = await SubscribeAsync(_controller);
+        await _controller.AskAsync<MapDumpReply>(new MultipartRequest(new MapDumpRequest(1, map, Unsubscribe)));
+        await using (var leaving = await _bench.ConnectAsync())
+        {
+            await SubscribeAsync(leaving);
+        }
+
+        SpinWait.SpinUntil(() => _bench.Hub.ConnectionCount == 1, TimeSpan.FromSeconds(5)).Should().BeTrue();
+        await _controller.BarrierAsync();
+        _bench.Port(1).Push(RuleBench.Udp());
+        await using var next = await _bench.ConnectAsync();
+        await SubscribeAsync(next);
+        await next.ExpectAsync<FilterEvent>(record => record.Record[0] == 3);
+        _controller.PeekReceived().Should().NotContain(message => message[1] == 4);
     }
+
+    [Test]
+    public async Task Records_OfAnUnloadedFilter_EndAndCanBeHadNoMore()
+    {
+        var map = await SubscribeAsync(_controller);
+        await _controller.DoAsync(new FilterUnload(1, Force: true));
+        await _controller.RefusedAsync(new MultipartRequest(new MapDumpRequest(1, map, Subscribe)), Oko.OpenFlow.Protocol.ErrorType.Experimenter, OkoErrorType.FilterUnknown);
+    }
+
+    [Test]
+    public async Task Records_LongerThanAMessage_AreCountedAsLost()
+    {
+        await _controller.RequestAsync<FilterStatus>(Upload("largerecord.o", string.Empty) with { Flags = FilterUploadFlags.Replace });
+        await SubscribeAsync(_controller);
+        for (var round = 0; round < 2; round++)
+        {
+            _bench.Port(1).Push(RuleBench.Udp());
+            (await _controller.ExpectAsync<FilterEvent>()).Should().BeEquivalentTo(new { Lost = 1ul, Record = new byte[] { 7, 0, 0, 0 } });
+        }
+    }
+
+    [Test]
+    public async Task Records_ForAConnectionThatDoesNotRead_AreCountedAsLostAndComeAgainWhenItReads()
+    {
+        // 24 MB, far more than sockets hold.
+        const int Packets = 400;
+        await using var bench = await SwitchBench.StartAsync(
+            SwitchBench.Options with { Channel = new ChannelSettings { EchoAfter = TimeSpan.FromMinutes(10) } }, verify: FilterVerification.Verify);
+        await using var controller = await bench.ConnectAsync();
+        await controller.RequestAsync<FilterStatus>(Upload("largerecord-60000.o", string.Empty));
+        await controller.DoAsync(new FlowMod { Priority = 5, Match = RuleBench.Filtered(1) });
+        await using var slow = await bench.ConnectSilentlyAsync();
+        await slow.SendRawAsync(ControllerSimulator.Frame(4, (byte)Oko.OpenFlow.Protocol.MessageType.Hello, 1));
+        await slow.SendAsync(new MultipartRequest(new MapDumpRequest(1, 0, Subscribe)));
+        await SubscribeAsync(controller);
+        for (var sent = 0; sent < Packets; sent++)
+        {
+            // What one of them has got the other was offered: the ring buffer does not fill up, and nothing is lost there.
+            bench.Port(1).Push(RuleBench.Udp());
+            (await controller.ExpectAsync<FilterEvent>()).Lost.Should().Be(0);
+            (await controller.ExpectAsync<FilterEvent>()).Record.Should().HaveCount(4);
+        }
+
+        slow.StartReading();
+        await slow.ExpectAsync<MultipartReply>();
+        var (seen, lost, written) = (0ul, 0ul, 2ul * Packets);
+        while (seen + lost < written)
+        {
+            try
+            {
+                lost += (await slow.ExpectAsync<FilterEvent>(timeout: TimeSpan.FromMilliseconds(500))).Lost;
+                seen++;
+            }
+            catch (TimeoutException) when (written < 3 * Packets && !slow.IsClosedByPeer)
+            {
+                // The last ones were lost; what comes next tells.
+                bench.Port(1).Push(RuleBench.Udp());
+                written += 2;
+            }
+        }
+
+        lost.Should().BePositive();
+        (seen + lost).Should().Be(written);
+    }
+
+    private static FilterUpload Upload(string name = "mapkinds.o", string entry = "events")
+    {
+        var elf = File.ReadAllBytes(Path.Combine(SourceTree.Root, "test", "TestData", "bpf", name));
+        return new FilterUpload { FilterId = 1, TotalLength = (uint)elf.Length, Data = elf, Entry = entry };
+    }
+
+    private static async Task<ushort> SubscribeAsync(ControllerSimulator controller, string name = "ring")
+    {
+        var map = await FindMapAsync(controller, name);
+        await controller.AskAsync<MapDumpReply>(new MultipartRequest(new MapDumpRequest(1, map, Subscribe)));
+        return map;
+    }
+
+    private static async Task<ushort> FindMapAsync(ControllerSimulator controller, string name)
+    {
+        var filter = (await controller.AskAsync<FilterDescriptionReply>(new MultipartRequest(new FilterDescriptionRequest(1)))).Entries.Single();
+        return (ushort)filter.Maps.ToList().FindIndex(map => map.Name == name);
+    }
+
+    private Task<ushort> RingAsync() => FindMapAsync(_controller, "ring");
 }

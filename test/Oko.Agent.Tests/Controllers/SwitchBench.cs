@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging.Abstractions;
 using Oko.Agent.Configuration;
 using Oko.Agent.Controllers;
@@ -71,6 +73,25 @@ public sealed class SwitchBench : IAsyncDisposable
 
     /// <summary>The same on a listener whose peers are taken to know the extension.</summary>
     public Task<ControllerSimulator> ConnectAwareAsync() => OpenAsync(_listeners[1]);
+
+    /// <summary>A controller with a certificate, on a listener with TLS.</summary>
+    public async Task<ControllerSimulator> ConnectSecurelyAsync(X509Certificate2 certificate)
+    {
+        var controller = await ControllerSimulator.ConnectAsync(_listeners[0], secure: async stream =>
+        {
+            var secure = new SslStream(stream);
+            await secure.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
+            {
+                TargetHost = "switch",
+                RemoteCertificateValidationCallback = (_, _, _, _) => true,
+                ClientCertificates = [certificate],
+            });
+            return secure;
+        });
+        await controller.HelloAsync();
+        await controller.BarrierAsync();
+        return controller;
+    }
 
     /// <summary>A peer that reads nothing and has said nothing yet.</summary>
     public Task<ControllerSimulator> ConnectSilentlyAsync() => ControllerSimulator.ConnectAsync(_listeners[0], isReading: false);

@@ -4,7 +4,7 @@ namespace Oko.Agent.Tests.Errors;
 
 internal static partial class ErrorCases
 {
-    private const string NoPermissions = "permissions are not given by request: who may connect may do everything its role allows",
+    private const string NoPermissions = "permissions are not given by request: who may connect may do everything its role allows, but change filters, whose error is the extension's own (NOT_PERMITTED)",
         AllTags = "all tags and encapsulations of OpenFlow 1.3 are supported; unknown fields and EtherTypes have codes of their own",
         AllMasks = "addresses take any mask",
         NoExperimenter = "the switch knows no experimenter here, so the id is refused before the type",
