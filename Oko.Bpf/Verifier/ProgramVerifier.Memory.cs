@@ -26,6 +26,11 @@ public sealed partial class ProgramVerifier
             throw Refuse(VerifierVerdict.NotSupported, "a legacy packet load in a called function", "load in the program itself, or inline the function: static __always_inline");
         }
 
+        if (_state.Records.Count > 0)
+        {
+            throw Refuse(VerifierVerdict.Unsafe, $"a legacy packet load, which ends the program when the packet is too short, while the record reserved at {_state.Records.First().Value} is not given back", "load before the record is reserved");
+        }
+
         if (Use(6) is not { Kind: RegisterKind.Context, Offset: 0 })
         {
             throw Refuse(VerifierVerdict.Unsafe, "a legacy packet load needs the context in r6", "compile again");
