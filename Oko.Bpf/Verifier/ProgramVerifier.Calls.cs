@@ -183,6 +183,11 @@ public sealed partial class ProgramVerifier
         }
         else
         {
+            if (_mapAtCall[_slot] != map)
+            {
+                throw Refuse(VerifierVerdict.NotSupported, "one call goes through different maps on different paths", "call the helper once for each map");
+            }
+
             rounds = _input.Maps[map].MaxEntries;
             Repeat(function, rounds, state =>
             {
