@@ -123,11 +123,9 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
     private readonly BpfMap[] _maps = maps;
     private readonly bool[] _written = new bool[StackBytes];
     private readonly bool _hasContext = convention != EntryConvention.Oko;
-    private readonly Stack<int> _callers = new();
+    private readonly Stack<Caller> _callers = new();
     private readonly Dictionary<ulong, uint> _records = [];
     private byte* _stackEnd;
-    private byte* _key;
-    private uint _keySize;
     private int _live = (1 << Register.FramePointer) | (convention == EntryConvention.Oko ? 0b110 : 0b010);
 
     /// <inheritdoc/>
@@ -170,7 +168,7 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
         }
 
         return Within(address, size, _context->Packet, _context->PacketEnd) ||
-            Within(address, size, _key, _key + _keySize) ||
+            IsKey(address, size) ||
             (_hasContext && Within(address, size, (byte*)_context, (byte*)_context + FilterContext.SizeBytes)) ||
             IsMapValue(address, size, false) || IsRecord(address, size) ||
             Refuse(ExecutionStatus.MemoryViolation, $"read of {size} bytes at {Describe(address)}");
@@ -254,25 +252,25 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
     public void EnterCallback(int arguments, byte* key, uint keySize)
     {
         _live = (_live & ~0b11_1110) | (((1 << arguments) - 1) << Register.FirstArgument);
-        _key = key;
-        _keySize = keySize;
-        EnterFunction();
+        Enter(key, keySize);
     }
 
     /// <inheritdoc/>
     public void SkipCallback() => _live = (_live & ~0b11_1110) | 0b1;
 
     /// <inheritdoc/>
-    public void EnterFunction()
+    public void EnterFunction() => Enter(null, 0);
+
+    private void Enter(byte* key, uint keySize)
     {
-        _callers.Push(_live);
+        _callers.Push(new Caller(_live, key, keySize));
         _live &= ~0b11_1100_0001; // r1 to r5 are the callee's arguments, r10 its frame; r0 and r6 to r9 are not.
         int frame = (Register.MaxCallDepth - 1 - _callers.Count) * Register.StackFrameBytes;
         Array.Clear(_written, frame, Register.StackFrameBytes);
     }
 
     /// <inheritdoc/>
-    public void LeaveFunction() => _live = (_callers.Pop() & ~0b11_1111) | (_live & 0b1);
+    public void LeaveFunction() => _live = (_callers.Pop().Live & ~0b11_1111) | (_live & 0b1);
 
     private BpfMap? FindMap(ulong handle)
     {
@@ -283,6 +281,20 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
         }
 
         return map;
+    }
+
+    // The key of a callback that is running.
+    private readonly bool IsKey(byte* address, uint size)
+    {
+        foreach (Caller caller in _callers)
+        {
+            if (Within(address, size, caller.Key, caller.Key + caller.KeySize))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private readonly bool IsRecord(byte* address, uint size)
@@ -372,5 +384,15 @@ internal unsafe struct CheckingGuard(FilterContext* context, EntryConvention con
         Status = status;
         Violation ??= violation;
         return false;
+    }
+
+    // What is live behind a call, and the key that the called function may read, if it is a callback.
+    private readonly struct Caller(int live, byte* key, uint keySize)
+    {
+        public int Live { get; } = live;
+
+        public byte* Key { get; } = key;
+
+        public uint KeySize { get; } = keySize;
     }
 }

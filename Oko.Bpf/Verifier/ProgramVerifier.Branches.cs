@@ -17,6 +17,7 @@ public sealed partial class ProgramVerifier
         {
             if (Call(instruction) is { } after)
             {
+                _fallen[_slot] = true;
                 Flow(_slot, _slot + 1, after);
             }
 

@@ -131,7 +131,7 @@ public sealed partial class ProgramVerifier
         _worst = Math.Max(_worst, _state.Count);
     }
 
-    /// <summary>Numbers on the stack that still change count as unknown.</summary>
+    /// <summary>Numbers on the stack that still change count as unknown, addresses as not written: they must not be read as numbers.</summary>
     private static AbstractState Widened(AbstractState before, AbstractState after)
     {
         for (var number = 0; number <= after.Depth; number++)
@@ -147,7 +147,7 @@ public sealed partial class ProgramVerifier
 
             foreach (var spill in changed)
             {
-                after.WritableFrame(number).Store(spill.Offset, spill.Size, null);
+                after.WritableFrame(number).Forget(spill.Offset, spill.Size);
             }
         }
 
@@ -183,6 +183,11 @@ public sealed partial class ProgramVerifier
         }
         else
         {
+            if (_mapAtCall[_slot] != map)
+            {
+                throw Refuse(VerifierVerdict.NotSupported, "one call goes through different maps on different paths", "call the helper once for each map");
+            }
+
             rounds = _input.Maps[map].MaxEntries;
             Repeat(function, rounds, state =>
             {

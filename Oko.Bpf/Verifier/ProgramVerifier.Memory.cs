@@ -26,6 +26,11 @@ public sealed partial class ProgramVerifier
             throw Refuse(VerifierVerdict.NotSupported, "a legacy packet load in a called function", "load in the program itself, or inline the function: static __always_inline");
         }
 
+        if (_state.Records.Count > 0)
+        {
+            throw Refuse(VerifierVerdict.Unsafe, $"a legacy packet load, which ends the program when the packet is too short, while the record reserved at {_state.Records.First().Value} is not given back", "load before the record is reserved");
+        }
+
         if (Use(6) is not { Kind: RegisterKind.Context, Offset: 0 })
         {
             throw Refuse(VerifierVerdict.Unsafe, "a legacy packet load needs the context in r6", "compile again");
@@ -185,9 +190,10 @@ public sealed partial class ProgramVerifier
             throw Refuse(VerifierVerdict.CannotProve, $"an address ({value}) is spilled to {size} bytes at {offset - AbstractState.StackBytes}", "spill addresses whole, to multiples of 8");
         }
 
-        if (value.Kind == RegisterKind.Stack && value.Map > pointer.Map)
+        // A map's key may lie in the frame of the function that goes through the map (MapCursor).
+        if ((value.Kind == RegisterKind.Stack && value.Map > pointer.Map) || (value.Kind == RegisterKind.MapKey && pointer.Map < _state.Depth))
         {
-            throw Refuse(VerifierVerdict.Unsafe, "the address of a variable is stored in the frame of a calling function, which lives longer", "store it in a variable of the same function");
+            throw Refuse(VerifierVerdict.Unsafe, "the address of a variable or of a map's key is stored in the frame of a calling function, which lives longer", "store it in a variable of the same function");
         }
 
         // Four bytes keep a number whole only if it has no more.

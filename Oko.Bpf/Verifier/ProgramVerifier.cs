@@ -306,7 +306,8 @@ public sealed partial class ProgramVerifier
         }
     }
 
-    /// <summary>Branches that went one way on all visits become jumps, so that no instruction leads to an unreachable one.</summary>
+    /// <summary>Branches that went one way on all visits become jumps, and calls that never return an end, so that no instruction leads to an
+    /// unreachable one.</summary>
     private void DecideBranches()
     {
         for (var slot = 0; slot < _program.Length; slot++)
@@ -316,6 +317,11 @@ public sealed partial class ProgramVerifier
                 // If neither side can be, nothing gets here, and anything that leads nowhere will do.
                 _result[slot] = _taken[slot] ? new Instruction(Opcode.JumpAlways, 0, 0, _program[slot].Offset, 0)
                     : new Instruction(_fallen[slot] ? Opcode.JumpAlways : Opcode.Exit, 0, 0, 0, 0);
+            }
+            else if (_reachable[slot] && _program[slot].IsCall && !_fallen[slot])
+            {
+                // No value gets through the function, so none gets here.
+                _result[slot] = new Instruction(Opcode.Exit, 0, 0, 0, 0);
             }
         }
     }

@@ -121,14 +121,27 @@ internal sealed class StackFrameState
         }
     }
 
-    /// <summary>Changes spilled registers that satisfy the condition; the frame must not be shared.</summary>
+    /// <summary>Changes spilled registers that satisfy the condition; the frame must not be shared. The bytes of one that becomes unreadable
+    /// count as not written.</summary>
     internal void Replace(Func<RegisterState, bool> which, Func<RegisterState, RegisterState> change)
     {
-        for (var index = 0; index < _count; index++)
+        for (var index = _count - 1; index >= 0; index--)
         {
-            if (which(_spills[index].Value))
+            var spill = _spills[index];
+            if (!which(spill.Value))
             {
-                _spills[index] = _spills[index] with { Value = change(_spills[index].Value) };
+                continue;
+            }
+
+            var changed = change(spill.Value);
+            if (changed.IsReadable)
+            {
+                _spills[index] = spill with { Value = changed };
+            }
+            else
+            {
+                _spills[index] = _spills[--_count];
+                Mark(spill.Offset, spill.Size, written: false);
             }
         }
     }

@@ -17,6 +17,8 @@ public sealed class SoundnessTests
 {
     private static readonly ImmutableArray<MapSpec> Maps = [new MapSpec("m", MapType.Hash, 4, 16, 8, 0), new MapSpec("a", MapType.Array, 4, 8, 4, 0)];
 
+    private const int LoopHelper = 181;
+
     [Test]
     public void AcceptedPrograms_RunChecked_BreakNoRule([Range(1, 10)] int seed) => RunAll(seed, loopsAndCalls: false, atLeast: 500);
 
@@ -26,7 +28,7 @@ public sealed class SoundnessTests
     private static unsafe void RunAll(int seed, bool loopsAndCalls, int atLeast)
     {
         var random = new Random(seed);
-        var (accepted, withVariables, withLoops) = (0, 0, 0);
+        var (accepted, withVariables, withLoops, withCallbacks) = (0, 0, 0, 0);
         using var hash = BpfMap.Create(Maps[0]);
         using var array = BpfMap.Create(Maps[1]);
         for (var round = 0; round < 20_000; round++)
@@ -53,10 +55,11 @@ public sealed class SoundnessTests
 
             accepted++;
             withLoops += program.Reachable.Where((reached, slot) => reached && source[slot].IsConditionalJump && source[slot].Offset < 0).Any() ? 1 : 0;
+            withCallbacks += program.FunctionStarts.Any(program.CallbackAtCall.Contains) ? 1 : 0;
             withVariables += program.Reachable.Where((reached, slot) => reached && source[slot] is { Opcode: Opcode.Add64Register, Dst: 4 }).Any() ? 1 : 0;
             var interpreter = new Interpreter(program, [hash, array]);
             // Compiling costs much more than running, so only some are compared; helpers would see each other's maps.
-            var compiled = round % 16 == 0 && !source.Any(one => one.IsHelperCall) ? IlCompiler.Compile(program, [hash, array]).Method : null;
+            var compiled = round % 16 == 0 && !source.Any(one => one.IsHelperCall && one.Immediate != LoopHelper) ? IlCompiler.Compile(program, [hash, array]).Method : null;
             for (var packets = 0; packets < 6; packets++)
             {
                 var bytes = new byte[random.Next(1, 80)];
@@ -76,11 +79,12 @@ public sealed class SoundnessTests
             }
         }
 
-        TestContext.Out.WriteLine($"seed {seed}: {accepted} of 20000 accepted, {withVariables} of them with a variable offset, {withLoops} with a loop");
+        TestContext.Out.WriteLine($"seed {seed}: {accepted} of 20000 accepted, {withVariables} of them with a variable offset, {withLoops} with a loop, {withCallbacks} with a callback");
         accepted.Should().BeGreaterThan(atLeast, "the generator must make programs that pass");
         if (loopsAndCalls)
         {
             withLoops.Should().BeGreaterThan(50);
+            withCallbacks.Should().BeGreaterThan(10);
         }
     }
 
@@ -100,7 +104,11 @@ public sealed class SoundnessTests
             program.Insert(from, new(Opcode.Mov64Immediate, counter, 0, 0, up ? 0 : count));
         }
 
-        if (random.Next(2) == 0)
+        if (random.Next(4) == 0)
+        {
+            AddCallback(random, program);
+        }
+        else if (random.Next(2) == 0)
         {
             // r1 and r2 are packet and length on entry; a spilled number or r10-8 goes along as r3.
             var at = random.Next(5, program.Count - 2);
@@ -136,6 +144,49 @@ public sealed class SoundnessTests
         }
 
         return [.. program];
+    }
+
+    /// <summary>A number at r10-8 and an address of the packet at r10-16, which a function that is called a few times by bpf_loop changes.</summary>
+    private static void AddCallback(Random random, List<Instruction> program)
+    {
+        var add = Opcode.Of(InstructionClass.Alu64, AluOperation.Add, false);
+        var at = random.Next(10, Math.Max(11, program.Count - 2));
+        Instruction[] call =
+        [
+            new(0x7a, 10, 0, -8, random.Next(64)), new(0x7b, 10, 6, -16, 0), new(Opcode.Mov64Immediate, 1, 0, 0, random.Next(6)),
+            new(Opcode.LoadWideImmediate, 2, WideImmediateKind.Function, 0, 0), default, new(Opcode.Mov64Register, 3, 10, 0, 0), new(add, 3, 0, 0, -8),
+            new(Opcode.Mov64Immediate, 4, 0, 0, 0), new(Opcode.Call, 0, CallKind.Helper, 0, LoopHelper), new(Opcode.Mov64Register, 1, 6, 0, 0),
+            new(Opcode.Mov64Register, 2, 7, 0, 0), new(0x79, 3, 10, -8, 0), new(Opcode.Mov64Register, 4, 6, 0, 0), new(Opcode.Mov64Register, 5, 6, 0, 0),
+            new(Opcode.Of(InstructionClass.Alu64, AluOperation.Add, true), 5, 2, 0, 0),
+        ];
+        if (random.Next(2) == 0)
+        {
+            call[12] = new(0x79, 4, 10, -16, 0);
+        }
+
+        program.InsertRange(at, call);
+        program[at + 3] = program[at + 3] with { Immediate = program.Count - (at + 4) };
+        program.AddRange([new(Opcode.Mov64Register, 8, 2, 0, 0), new(Opcode.Mov64Immediate, 0, 0, 0, 0), new(0x79, 3, 8, 0, 0)]);
+        for (var changes = random.Next(3); changes > 0; changes--)
+        {
+            var operations = new[] { AluOperation.Add, AluOperation.And, AluOperation.Or, AluOperation.Rsh, AluOperation.Mod };
+            program.Add(random.Next(3) == 0 ? new(Opcode.Of(InstructionClass.Alu64, AluOperation.Add, true), 3, 1, 0, 0)
+                : new(Opcode.Of(InstructionClass.Alu64, operations[random.Next(operations.Length)], false), 3, 0, 0, random.Next(1, 32)));
+        }
+
+        if (random.Next(3) == 0)
+        {
+            // The last round.
+            program.AddRange([new(0xa5, 3, 0, 1, random.Next(64)), new(Opcode.Mov64Immediate, 0, 0, 0, 1)]);
+        }
+
+        program.Add(new(random.Next(4) == 0 ? (byte)0x63 : (byte)0x7b, 8, 3, 0, 0));
+        if (random.Next(3) == 0)
+        {
+            program.AddRange([new(0x79, 4, 8, -8, 0), new(add, 4, 0, 0, random.Next(2)), new(0x7b, 8, 4, -8, 0)]);
+        }
+
+        program.Add(new(Opcode.Exit, 0, 0, 0, 0));
     }
 
     private static Instruction[] Generate(Random random, EntryConvention convention)
