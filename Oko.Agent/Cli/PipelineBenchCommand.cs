@@ -56,7 +56,7 @@ internal static class PipelineBenchCommand
             };
             var path = parsed.GetValue(entries);
             var set = parsed.GetValue(rules);
-            var mods = path is null ? RuleGenerator.Generate(set!.Value.Kind, set.Value.Count, options.Seed) : EntriesFile.Read(path);
+            var mods = path is null ? RuleGenerator.Generate(set!.Value.Kind, set.Value.Count, options.Seed) : FlowFile.Read(path);
             Write(path ?? string.Create(CultureInfo.InvariantCulture, $"{set!.Value.Kind}:{set.Value.Count}").ToLowerInvariant(), Run(mods, options), options, terminal, format);
             return Task.FromResult(ExitCode.Success);
         });

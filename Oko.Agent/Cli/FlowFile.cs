@@ -5,7 +5,7 @@ using Oko.OpenFlow.Text;
 namespace Oko.Agent.Cli;
 
 /// <summary>Reads files of flow entries, one on a line, as <c>ovs-ofctl add-flows</c> takes them.</summary>
-internal static class EntriesFile
+internal static class FlowFile
 {
     private const int MaxEntries = 1_000_000;
 
