@@ -43,4 +43,7 @@ internal sealed class FlowTable
     internal void CountMatch() => _matched++;
 
     internal FlowEntry? Lookup(ref FlowKey key, ulong bound) => _entries.Lookup(ref key, bound);
+
+    /// <inheritdoc cref="TupleSpace.Lookup(LookupGroup, int)"/>
+    internal void Lookup(LookupGroup group, int count) => _entries.Lookup(group, count);
 }
