@@ -19,7 +19,7 @@ public sealed class FlowSampler
 {
     private const int Attempts = 64;
     private const ushort Ipv4 = 0x0800, Ipv6 = 0x86DD, Arp = 0x0806;
-    private const int MetadataWord = 3, TypeWord = 12, TunnelWord = 13;
+    private const int TypeWord = 0, ProtocolWord = 3, EthDstWord = 4, EthSrcWord = 5, MetadataWord = 6, TunnelWord = 7, FieldWords = 14;
 
     // The bit of an Ethernet address that makes it a group's, in the words of the key.
     private const ulong GroupBit = 1UL << 56;
@@ -121,11 +121,11 @@ public sealed class FlowSampler
             key.Set(FlowField.ArpOp, 1);
         }
 
-        for (var word = 1; word < TypeWord; word++)
+        for (var word = 0; word < FieldWords; word++)
         {
-            if (word != MetadataWord)
+            if (word is not (TypeWord or ProtocolWord or MetadataWord or TunnelWord))
             {
-                key[word] |= _random.Next() & ~flow.Mask[word] & (word <= 2 ? ~GroupBit : ulong.MaxValue);
+                key[word] |= _random.Next() & ~flow.Mask[word] & (word is EthDstWord or EthSrcWord ? ~GroupBit : ulong.MaxValue);
             }
         }
 

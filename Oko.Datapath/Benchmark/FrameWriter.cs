@@ -50,11 +50,11 @@ public static class FrameWriter
     private static int WriteIpv4(in FlowKey key, int bytes, Span<byte> header)
     {
         header[0] = 0x45;
-        header[1] = (byte)(key[12] >> 48);
+        header[1] = (byte)(key[3] >> 48);
         header[8] = 64;
         header[9] = (byte)key.Get(FlowField.IpProto);
-        Write32(header[12..], (uint)key[5]);
-        Write32(header[16..], (uint)key[7]);
+        Write32(header[12..], (uint)key[1]);
+        Write32(header[16..], (uint)key[2]);
         var written = 20 + WriteTransport(key, header[9], Math.Max(bytes - 20, 0), header[20..]);
         Write16(header[2..], (uint)Math.Max(bytes, written));
         return written;
@@ -62,13 +62,11 @@ public static class FrameWriter
 
     private static int WriteIpv6(in FlowKey key, int bytes, Span<byte> header)
     {
-        Write32(header, 0x60000000 | ((uint)(key[12] >> 48) & 0xFF) << 20 | ((uint)key[12] & 0xFFFFF));
+        Write32(header, 0x60000000 | ((uint)(key[3] >> 48) & 0xFF) << 20 | ((uint)key[3] & 0xFFFFF));
         header[6] = (byte)key.Get(FlowField.IpProto);
         header[7] = 64;
-        for (var word = 0; word < 4; word++)
-        {
-            BinaryPrimitives.WriteUInt64BigEndian(header[(8 + word * 8)..], key[4 + word]);
-        }
+        BinaryPrimitives.WriteUInt128BigEndian(header[8..], key.Get(FlowField.Ipv6Src));
+        BinaryPrimitives.WriteUInt128BigEndian(header[24..], key.Get(FlowField.Ipv6Dst));
 
         var written = WriteTransport(key, header[6], Math.Max(bytes - 40, 0), header[40..]);
         Write16(header[4..], (uint)Math.Max(bytes - 40, written));
@@ -80,12 +78,12 @@ public static class FrameWriter
         switch (protocol)
         {
             case Tcp or Udp or Sctp:
-                Write16(header, (uint)key[1] & 0xFFFF);
-                Write16(header[2..], (uint)key[2] & 0xFFFF);
+                Write16(header, (uint)key[4] & 0xFFFF);
+                Write16(header[2..], (uint)key[5] & 0xFFFF);
                 break;
             case Icmp or Icmpv6:
-                header[0] = (byte)key[1];
-                header[1] = (byte)key[2];
+                header[0] = (byte)key[4];
+                header[1] = (byte)key[5];
                 break;
         }
 
@@ -112,9 +110,9 @@ public static class FrameWriter
         Write16(header[4..], 0x0604);
         Write16(header[6..], (uint)key.Get(FlowField.ArpOp));
         Write48(header[8..], key.Get(FlowField.ArpSha));
-        Write32(header[14..], (uint)key[5]);
+        Write32(header[14..], (uint)key[1]);
         Write48(header[18..], key.Get(FlowField.ArpTha));
-        Write32(header[24..], (uint)key[7]);
+        Write32(header[24..], (uint)key[2]);
         return 28;
     }
 

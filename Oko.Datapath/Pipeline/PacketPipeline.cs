@@ -177,8 +177,29 @@ internal sealed unsafe partial class PacketPipeline
         _tables[0].Lookup(_group, count);
         for (var index = 0; index < count; index++)
         {
-            Run(ref _packets[index], ref _group.Keys[index], _group[index]);
+            var entry = _group[index];
+            if (entry is null || !TryForward(entry, _packets[index]))
+            {
+                Run(ref _packets[index], ref _group.Keys[index], entry);
+            }
         }
+    }
+
+    /// <summary>The short way of most packets: an entry of the first table without a filter, whose only output can take the packet. Does what
+    /// <see cref="Run"/> would do.</summary>
+    private bool TryForward(FlowEntry entry, in PacketView packet)
+    {
+        var port = entry.OnlyOutput;
+        if (port == 0 || port == packet.InPort || entry.HasFilter || _ports.Find(port) is not { } queue || !CanSend(queue.Port))
+        {
+            return false;
+        }
+
+        _tables[0].CountLookup();
+        _tables[0].CountMatch();
+        entry.Count(packet.Length, _now);
+        Enqueue(queue, packet.Address, packet.Length);
+        return true;
     }
 
     /// <summary>Executes the actions of a packet-out. The packet's frame is the pipeline's from here on.</summary>

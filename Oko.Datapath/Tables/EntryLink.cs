@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using Oko.Datapath.Packet;
 
@@ -16,37 +15,22 @@ internal sealed unsafe class EntryLink
     internal readonly ulong Hash;
     internal readonly ulong Rank;
 
-    // The entry's key in those words in which its tuple's mask has bits, from the front.
+    // The entry's key under its tuple's mask, from the front.
     private FlowKey _words;
 
-    internal EntryLink(FlowEntry entry, ulong hash, ReadOnlySpan<byte> words, ReadOnlySpan<ulong> masks)
+    internal EntryLink(FlowEntry entry, ulong hash, KeyMask mask)
     {
         Entry = entry;
         Hash = hash;
         Rank = entry.Rank;
-        for (var index = 0; index < words.Length; index++)
-        {
-            _words[index] = entry.Pattern.Key[words[index]] & masks[index];
-        }
+        mask.Take(entry.Pattern.Key, _words);
     }
 
-    /// <summary>Whether the masked words are the entry's.</summary>
-    /// <param name="key">The words of a packet's key. SAFETY: as many as a key has.</param>
-    /// <param name="words">Which of them the mask names. SAFETY: below <see cref="FlowKey.WordCount"/>.</param>
-    /// <param name="masks">The mask in these words. SAFETY: as many.</param>
+    /// <summary>Whether a packet's key is the entry's under the mask.</summary>
+    /// <param name="key">SAFETY: the words of a key.</param>
+    /// <param name="mask">The mask that the link was made with.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool Matches(ulong* key, ReadOnlySpan<byte> words, ReadOnlySpan<ulong> masks)
-    {
-        ref var mine = ref Unsafe.As<FlowKey, ulong>(ref _words);
-        ref var mask = ref MemoryMarshal.GetReference(masks);
-        ulong difference = 0;
-        for (var index = 0; index < words.Length; index++)
-        {
-            difference |= (key[words[index]] & Unsafe.Add(ref mask, index)) ^ Unsafe.Add(ref mine, index);
-        }
-
-        return difference == 0;
-    }
+    internal bool Matches(ulong* key, KeyMask mask) => mask.Matches(key, ref Unsafe.As<FlowKey, ulong>(ref _words));
 
     /// <summary>Asks the cache for a link that will be needed soon.</summary>
     // SAFETY: a hint about an address, which is never read here; an object that the collector has moved makes it a useless one.

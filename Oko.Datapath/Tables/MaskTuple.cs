@@ -1,8 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
-using System.Security.Cryptography;
-using Oko.Datapath.Packet;
 
 namespace Oko.Datapath.Tables;
 
@@ -15,42 +13,13 @@ internal sealed unsafe class MaskTuple
     // Tuples with fewer buckets stay in the caches, where asking beforehand costs more than it saves.
     private const int PrefetchFrom = 1024;
 
-    // Keys come from the network: without these secrets nobody can tell which of them share a bucket.
-    private static readonly ulong[] Secrets = MakeSecrets();
-
-    // The words of the key in which the mask has bits, and those bits; an even number, the last may be a word without bits.
-    private readonly byte[] _words;
-    private readonly ulong[] _masks;
-    private readonly ulong[] _secrets = Secrets;
+    private readonly KeyMask _mask;
     private readonly Dictionary<ushort, int> _priorities = [];
     private readonly SortedSet<ushort> _present = [];
     private EntryLink?[] _buckets = new EntryLink?[SmallestSize];
     private int _count;
 
-    internal MaskTuple(ReadOnlySpan<ulong> mask)
-    {
-        var words = new List<byte>();
-        for (byte word = 0; word < FlowKey.WordCount; word++)
-        {
-            if (mask[word] != 0)
-            {
-                words.Add(word);
-            }
-        }
-
-        _masks = new ulong[(words.Count + 1) & ~1];
-        for (var index = 0; index < words.Count; index++)
-        {
-            _masks[index] = mask[words[index]];
-        }
-
-        if (words.Count < _masks.Length)
-        {
-            words.Add(0);
-        }
-
-        _words = [.. words];
-    }
+    internal MaskTuple(ReadOnlySpan<ulong> mask) => _mask = new KeyMask(mask);
 
     internal bool IsEmpty => _count == 0;
 
@@ -61,10 +30,10 @@ internal sealed unsafe class MaskTuple
     /// <param name="bound">Ranks from here up do not count.</param>
     internal EntryLink? Find(ulong* key, ulong bound)
     {
-        var hash = HashOf(key);
+        var hash = _mask.Hash(key);
         for (var link = Volatile.Read(ref BucketOf(Volatile.Read(ref _buckets), hash)); link is not null; link = Volatile.Read(ref link.Next))
         {
-            if (link.Hash == hash && link.Rank < bound && link.Matches(key, _words, _masks))
+            if (link.Hash == hash && link.Rank < bound && link.Matches(key, _mask))
             {
                 return link;
             }
@@ -77,11 +46,12 @@ internal sealed unsafe class MaskTuple
     internal void Find(LookupGroup group)
     {
         var buckets = Volatile.Read(ref _buckets);
+        var mask = _mask;
         var count = group.OpenCount;
         for (var index = 0; index < count; index++)
         {
             var packet = group.Open[index];
-            var hash = HashOf((ulong*)(group.Keys + packet));
+            var hash = mask.Hash((ulong*)(group.Keys + packet));
             group.Hashes[index] = hash;
             if (Sse.IsSupported && buckets.Length >= PrefetchFrom)
             {
@@ -104,7 +74,7 @@ internal sealed unsafe class MaskTuple
             var hash = group.Hashes[index];
             for (var link = Volatile.Read(ref BucketOf(buckets, hash)); link is not null; link = Volatile.Read(ref link.Next))
             {
-                if (link.Hash == hash && link.Matches((ulong*)(group.Keys + packet), _words, _masks))
+                if (link.Hash == hash && link.Matches((ulong*)(group.Keys + packet), mask))
                 {
                     if (link.Rank > group.Ranks[packet])
                     {
@@ -124,7 +94,7 @@ internal sealed unsafe class MaskTuple
             Grow();
         }
 
-        var link = new EntryLink(entry, HashOf(entry), _words, _masks);
+        var link = new EntryLink(entry, HashOf(entry), _mask);
         ref var place = ref BucketOf(_buckets, link.Hash);
         while (place is not null && place.Rank > link.Rank)
         {
@@ -175,31 +145,12 @@ internal sealed unsafe class MaskTuple
     private static ref EntryLink? BucketOf(EntryLink?[] buckets, ulong hash) =>
         ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(buckets), (nint)(hash & (ulong)(buckets.Length - 1)));
 
-    // Two words to a multiplication, and none waits for another.
-    // SAFETY: words are below FlowKey.WordCount; masks and secrets are at least as many as words, which are even in number.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ulong HashOf(ulong* key)
-    {
-        var words = _words;
-        ref var mask = ref MemoryMarshal.GetArrayDataReference(_masks);
-        ref var secret = ref MemoryMarshal.GetArrayDataReference(_secrets);
-        ulong hash = 0;
-        for (var index = 0; index + 1 < words.Length; index += 2)
-        {
-            var first = (key[words[index]] & Unsafe.Add(ref mask, index)) ^ Unsafe.Add(ref secret, index);
-            var second = (key[words[index + 1]] & Unsafe.Add(ref mask, index + 1)) ^ Unsafe.Add(ref secret, index + 1);
-            var high = Math.BigMul(first, second, out var low);
-            hash ^= high ^ low;
-        }
-
-        return hash;
-    }
-
     private ulong HashOf(FlowEntry entry)
     {
+        // SAFETY: a pattern has the words of a key.
         fixed (ulong* key = entry.Pattern.Key)
         {
-            return HashOf(key);
+            return _mask.Hash(key);
         }
     }
 
@@ -214,7 +165,7 @@ internal sealed unsafe class MaskTuple
             ref var high = ref larger[bucket + old.Length];
             for (var link = old[bucket]; link is not null; link = link.Next)
             {
-                var copy = new EntryLink(link.Entry, link.Hash, _words, _masks);
+                var copy = new EntryLink(link.Entry, link.Hash, _mask);
                 if ((link.Hash & (ulong)old.Length) == 0)
                 {
                     low = copy;
@@ -229,12 +180,5 @@ internal sealed unsafe class MaskTuple
         }
 
         Volatile.Write(ref _buckets, larger);
-    }
-
-    private static ulong[] MakeSecrets()
-    {
-        var secrets = new ulong[FlowKey.WordCount];
-        RandomNumberGenerator.Fill(MemoryMarshal.AsBytes(secrets.AsSpan()));
-        return secrets;
     }
 }

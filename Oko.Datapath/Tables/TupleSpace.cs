@@ -65,15 +65,14 @@ internal sealed unsafe class TupleSpace
     internal void Lookup(LookupGroup group, int count)
     {
         group.Begin(count);
-        foreach (ref readonly var ranked in Volatile.Read(ref _ranked).AsSpan())
+        var ranked = Volatile.Read(ref _ranked);
+        for (var index = 0; index < ranked.Length && group.OpenCount > 0; index++)
         {
-            group.CloseAbove(ranked.HighestRank);
-            if (group.OpenCount == 0)
+            ranked[index].Tuple.Find(group);
+            if (index + 1 < ranked.Length)
             {
-                return;
+                group.CloseAbove(ranked[index + 1].HighestRank);
             }
-
-            ranked.Tuple.Find(group);
         }
     }
 
