@@ -177,27 +177,28 @@ internal sealed unsafe partial class PacketPipeline
         _tables[0].Lookup(_group, count);
         for (var index = 0; index < count; index++)
         {
-            var entry = _group[index];
-            if (entry is null || !TryForward(entry, _packets[index]))
+            var state = _group.StateOf(index);
+            if (state is null || !TryForward(state, _packets[index]))
             {
-                Run(ref _packets[index], ref _group.Keys[index], entry);
+                Run(ref _packets[index], ref _group.Keys[index], _group[index]);
             }
         }
     }
 
     /// <summary>The short way of most packets: an entry of the first table without a filter, whose only output can take the packet. Does what
     /// <see cref="Run"/> would do.</summary>
-    private bool TryForward(FlowEntry entry, in PacketView packet)
+    private bool TryForward(EntryState* entry, in PacketView packet)
     {
-        var port = entry.OnlyOutput;
-        if (port == 0 || port == packet.InPort || entry.HasFilter || _ports.Find(port) is not { } queue || !CanSend(queue.Port))
+        // SAFETY: the group keeps the entry, and so its state, until the next lookup.
+        var port = Volatile.Read(ref entry->OnlyOutput);
+        if (port == 0 || port == packet.InPort || entry->HasFilter || _ports.Find(port) is not { } queue || !CanSend(queue.Port))
         {
             return false;
         }
 
         _tables[0].CountLookup();
         _tables[0].CountMatch();
-        entry.Count(packet.Length, _now);
+        entry->Count(packet.Length, _now);
         Enqueue(queue, packet.Address, packet.Length);
         return true;
     }
@@ -406,7 +407,7 @@ internal sealed unsafe partial class PacketPipeline
         {
             var flowTable = _tables[table];
             flowTable.CountLookup();
-            var entry = candidate is { HasFilter: true } ? AskFilters(candidate, flowTable, ref packet, ref key) : candidate;
+            var entry = candidate is { Filter: not null } ? AskFilters(candidate, flowTable, ref packet, ref key) : candidate;
             if (entry is null)
             {
                 Fail(DropReason.TableMiss);
@@ -414,10 +415,10 @@ internal sealed unsafe partial class PacketPipeline
             }
 
             flowTable.CountMatch();
-            entry.Count(packet.Length, _now);
+            entry.State->Count(packet.Length, _now);
             _entry = entry;
             _table = (byte)table;
-            if (entry.OnlyOutput is not 0 and var port)
+            if (Volatile.Read(ref entry.State->OnlyOutput) is not 0 and var port)
             {
                 OutputToPort(port, ref packet);
                 break;

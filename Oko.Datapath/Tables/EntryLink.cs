@@ -12,6 +12,7 @@ internal sealed unsafe class EntryLink
 
     internal EntryLink? Next;
     internal readonly FlowEntry Entry;
+    internal readonly EntryState* State;
     internal readonly ulong Hash;
     internal readonly ulong Rank;
 
@@ -21,6 +22,7 @@ internal sealed unsafe class EntryLink
     internal EntryLink(FlowEntry entry, ulong hash, KeyMask mask)
     {
         Entry = entry;
+        State = entry.State;
         Hash = hash;
         Rank = entry.Rank;
         mask.Take(entry.Pattern.Key, _words);

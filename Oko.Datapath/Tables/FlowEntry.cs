@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using Oko.Datapath.Pipeline;
 
 namespace Oko.Datapath.Tables;
@@ -10,10 +8,8 @@ namespace Oko.Datapath.Tables;
 /// </summary>
 public sealed unsafe class FlowEntry
 {
-    private static readonly nint HotOffset = FindHot();
-
+    private readonly EntryPlace _place = EntryPlace.Take();
     private InstructionSet _instructions = InstructionSet.Empty;
-    private Hot _hot;
     private long _packetsBase, _bytesBase;
 
     /// <summary>Table the entry stands in.</summary>
@@ -35,7 +31,7 @@ public sealed unsafe class FlowEntry
         init
         {
             _instructions = value;
-            _hot.OnlyOutput = value.OnlyOutput;
+            State->OnlyOutput = value.OnlyOutput;
         }
     }
 
@@ -58,13 +54,13 @@ public sealed unsafe class FlowEntry
     public object? Tag { get; init; }
 
     /// <summary>Packets since the entry was made or its counters were reset.</summary>
-    public ulong PacketCount => (ulong)(Volatile.Read(ref _hot.Packets) - _packetsBase);
+    public ulong PacketCount => (ulong)(Volatile.Read(ref State->Packets) - _packetsBase);
 
     /// <summary>Bytes since the entry was made or its counters were reset.</summary>
-    public ulong ByteCount => (ulong)(Volatile.Read(ref _hot.Bytes) - _bytesBase);
+    public ulong ByteCount => (ulong)(Volatile.Read(ref State->Bytes) - _bytesBase);
 
     /// <summary>When a packet matched last; the time of creation before the first one.</summary>
-    public long LastUsedNanoseconds => Math.Max(Volatile.Read(ref _hot.LastUsed), CreatedNanoseconds);
+    public long LastUsedNanoseconds => Math.Max(Volatile.Read(ref State->LastUsed), CreatedNanoseconds);
 
     /// <summary>
     /// Order of lookup, unique in its table: priority, then entries with a filter, then the older.
@@ -74,77 +70,35 @@ public sealed unsafe class FlowEntry
     /// <summary>Whether the entry is the table-miss entry. Source: OpenFlow 1.3.5, 5.4 "Table-miss".</summary>
     internal bool IsTableMiss { get; private set; }
 
-    /// <summary>Whether <see cref="Filter"/> must be asked.</summary>
-    internal bool HasFilter => _hot.HasFilter;
-
-    /// <summary>
-    /// The port, if all that happens is an output to it, else 0: the worker then need not touch the instructions at all.
-    /// </summary>
-    internal uint OnlyOutput => Volatile.Read(ref _hot.OnlyOutput);
+    /// <summary>What every match touches. SAFETY: valid as long as the entry.</summary>
+    internal EntryState* State => _place.State;
 
     /// <summary>Control thread: replaces what happens to matching packets, from the next packet on.</summary>
     public void SetInstructions(InstructionSet instructions)
     {
         // In this order: who reads no port below finds the new instructions, who reads one acts on the old or the new port.
         Volatile.Write(ref _instructions, instructions);
-        Volatile.Write(ref _hot.OnlyOutput, instructions.OnlyOutput);
+        Volatile.Write(ref State->OnlyOutput, instructions.OnlyOutput);
     }
 
     /// <summary>Control thread: counts from 0 again. What the worker adds meanwhile is counted.</summary>
     public void ResetCounters()
     {
-        _packetsBase = Volatile.Read(ref _hot.Packets);
-        _bytesBase = Volatile.Read(ref _hot.Bytes);
+        _packetsBase = Volatile.Read(ref State->Packets);
+        _bytesBase = Volatile.Read(ref State->Bytes);
     }
 
     /// <summary>Control thread: sets the counters to what they were once.</summary>
     public void SetCounters(ulong packets, ulong bytes)
     {
-        _packetsBase = Volatile.Read(ref _hot.Packets) - (long)packets;
-        _bytesBase = Volatile.Read(ref _hot.Bytes) - (long)bytes;
-    }
-
-    /// <summary>Worker: a packet matched.</summary>
-    internal void Count(int bytes, long now)
-    {
-        _hot.Packets++;
-        _hot.Bytes += bytes;
-        _hot.LastUsed = now;
-    }
-
-    /// <summary>Asks the cache for what a match touches.</summary>
-    // SAFETY: a hint about an address, which is never read here; an object that the collector has moved makes it a useless one.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void Prefetch(FlowEntry entry)
-    {
-        if (Sse.IsSupported)
-        {
-            Sse.Prefetch0((byte*)Unsafe.As<FlowEntry, nint>(ref entry) + HotOffset);
-        }
+        _packetsBase = Volatile.Read(ref State->Packets) - (long)packets;
+        _bytesBase = Volatile.Read(ref State->Bytes) - (long)bytes;
     }
 
     internal void Prepare(ulong rank)
     {
         Rank = rank;
         IsTableMiss = Priority == 0 && Filter is null && Pattern.IsCatchAll;
-        _hot.HasFilter = Filter is not null;
-    }
-
-    private static nint FindHot()
-    {
-        var entry = new FlowEntry();
-        // SAFETY: the object stays where it is while a field of it is fixed.
-        fixed (Hot* hot = &entry._hot)
-        {
-            return (nint)hot - Unsafe.As<FlowEntry, nint>(ref entry);
-        }
-    }
-
-    /// <summary>What every match touches, side by side: one cache line, or two.</summary>
-    private struct Hot
-    {
-        internal long Packets, Bytes, LastUsed;
-        internal uint OnlyOutput;
-        internal bool HasFilter;
+        State->HasFilter = Filter is not null;
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Oko.Datapath.Packet;
 
 namespace Oko.Datapath.Tables;
@@ -15,6 +16,7 @@ internal sealed unsafe class LookupGroup
     private readonly ulong[] _ranks = GC.AllocateArray<ulong>(Size, pinned: true);
     private readonly int[] _open = GC.AllocateArray<int>(Size, pinned: true);
     private readonly FlowEntry?[] _found = new FlowEntry?[Size];
+    private readonly nint[] _states = new nint[Size];
 
     internal LookupGroup()
     {
@@ -48,6 +50,9 @@ internal sealed unsafe class LookupGroup
     /// <summary>The entry found for a packet.</summary>
     internal FlowEntry? this[int packet] => _found[packet];
 
+    /// <summary>The state of the entry found for a packet, null = none.</summary>
+    internal EntryState* StateOf(int packet) => (EntryState*)_states[packet];
+
     /// <summary>Starts a lookup of the first packets.</summary>
     internal void Begin(int count)
     {
@@ -56,6 +61,7 @@ internal sealed unsafe class LookupGroup
             Ranks[packet] = 0;
             Open[packet] = packet;
             _found[packet] = null;
+            _states[packet] = 0;
         }
 
         OpenCount = count;
@@ -80,6 +86,10 @@ internal sealed unsafe class LookupGroup
     {
         Ranks[packet] = link.Rank;
         _found[packet] = link.Entry;
-        FlowEntry.Prefetch(link.Entry);
+        _states[packet] = (nint)link.State;
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(link.State);
+        }
     }
 }
