@@ -15,8 +15,9 @@ internal sealed unsafe class EntryLink
     internal readonly EntryState* State;
     internal readonly ulong Hash;
     internal readonly ulong Rank;
+    internal readonly KeyMask Mask;
 
-    // The entry's key under its tuple's mask, from the front.
+    // The entry's key under its mask, from the front.
     private FlowKey _words;
 
     internal EntryLink(FlowEntry entry, ulong hash, KeyMask mask)
@@ -25,14 +26,14 @@ internal sealed unsafe class EntryLink
         State = entry.State;
         Hash = hash;
         Rank = entry.Rank;
+        Mask = mask;
         mask.Take(entry.Pattern.Key, _words);
     }
 
-    /// <summary>Whether a packet's key is the entry's under the mask.</summary>
+    /// <summary>Whether a packet's key is the entry's under the entry's mask.</summary>
     /// <param name="key">SAFETY: the words of a key.</param>
-    /// <param name="mask">The mask that the link was made with.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool Matches(ulong* key, KeyMask mask) => mask.Matches(key, ref Unsafe.As<FlowKey, ulong>(ref _words));
+    internal bool Matches(ulong* key) => Mask.Matches(key, ref Unsafe.As<FlowKey, ulong>(ref _words));
 
     /// <summary>Asks the cache for a link that will be needed soon.</summary>
     // SAFETY: a hint about an address, which is never read here; an object that the collector has moved makes it a useless one.

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Oko.Datapath.Tables;
 
-/// <summary>The entries that share one mask: a hash over the masked words. One writing thread, one reading thread, as
+/// <summary>Entries whose masks name all bits of one mask: a hash over the words under that. One writing thread, one reading thread, as
 /// <see cref="TupleSpace"/> explains.</summary>
 internal sealed unsafe class MaskTuple
 {
@@ -19,7 +19,15 @@ internal sealed unsafe class MaskTuple
     private EntryLink?[] _buckets = new EntryLink?[SmallestSize];
     private int _count;
 
-    internal MaskTuple(ReadOnlySpan<ulong> mask) => _mask = new KeyMask(mask);
+    /// <param name="shared">The bits that all its entries name.</param>
+    internal MaskTuple(FlowPattern shared)
+    {
+        Shared = shared;
+        _mask = new KeyMask(shared.Mask);
+    }
+
+    /// <summary>The bits that all its entries name, and by which they are hashed.</summary>
+    internal FlowPattern Shared { get; }
 
     internal bool IsEmpty => _count == 0;
 
@@ -33,7 +41,7 @@ internal sealed unsafe class MaskTuple
         var hash = _mask.Hash(key);
         for (var link = Volatile.Read(ref BucketOf(Volatile.Read(ref _buckets), hash)); link is not null; link = Volatile.Read(ref link.Next))
         {
-            if (link.Hash == hash && link.Rank < bound && link.Matches(key, _mask))
+            if (link.Hash == hash && link.Rank < bound && link.Matches(key))
             {
                 return link;
             }
@@ -72,29 +80,53 @@ internal sealed unsafe class MaskTuple
         {
             var packet = group.Open[index];
             var hash = group.Hashes[index];
-            for (var link = Volatile.Read(ref BucketOf(buckets, hash)); link is not null; link = Volatile.Read(ref link.Next))
+            // The links fall in rank: what the packet has already is not beaten by later ones.
+            for (var link = Volatile.Read(ref BucketOf(buckets, hash)); link is not null && link.Rank > group.Ranks[packet]; link = Volatile.Read(ref link.Next))
             {
-                if (link.Hash == hash && link.Matches((ulong*)(group.Keys + packet), mask))
+                if (link.Hash == hash && link.Matches((ulong*)(group.Keys + packet)))
                 {
-                    if (link.Rank > group.Ranks[packet])
-                    {
-                        group.Found(packet, link);
-                    }
-
+                    group.Found(packet, link);
                     break;
                 }
             }
         }
     }
 
-    internal void Link(FlowEntry entry)
+    /// <summary>How many entries have the same bits as this one under the tuple's mask.</summary>
+    internal int CountAlike(FlowEntry entry)
+    {
+        var hash = HashOf(entry);
+        var count = 0;
+        for (var link = BucketOf(_buckets, hash); link is not null; link = link.Next)
+        {
+            count += link.Hash == hash ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    /// <summary>All entries.</summary>
+    internal IEnumerable<FlowEntry> Entries()
+    {
+        foreach (var bucket in _buckets)
+        {
+            for (var link = bucket; link is not null; link = link.Next)
+            {
+                yield return link.Entry;
+            }
+        }
+    }
+
+    /// <param name="entry">To add.</param>
+    /// <param name="mask">The entry's own mask, which names all bits of the tuple's.</param>
+    internal void Link(FlowEntry entry, KeyMask mask)
     {
         if (_count >= _buckets.Length / 2)
         {
             Grow();
         }
 
-        var link = new EntryLink(entry, HashOf(entry), _mask);
+        var link = new EntryLink(entry, HashOf(entry), mask);
         ref var place = ref BucketOf(_buckets, link.Hash);
         while (place is not null && place.Rank > link.Rank)
         {
@@ -165,7 +197,7 @@ internal sealed unsafe class MaskTuple
             ref var high = ref larger[bucket + old.Length];
             for (var link = old[bucket]; link is not null; link = link.Next)
             {
-                var copy = new EntryLink(link.Entry, link.Hash, _mask);
+                var copy = new EntryLink(link.Entry, link.Hash, link.Mask);
                 if ((link.Hash & (ulong)old.Length) == 0)
                 {
                     low = copy;

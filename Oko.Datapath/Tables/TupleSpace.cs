@@ -1,9 +1,15 @@
+using System.Collections.Immutable;
 using Oko.Datapath.Packet;
 
 namespace Oko.Datapath.Tables;
 
-// A flow table is a tuple space (Srinivasan, Suri, Varghese, SIGCOMM 1999): entries with the same mask stand in one hash,
+// A flow table is a tuple space (Srinivasan, Suri, Varghese, SIGCOMM 1999): entries with the same mask stand in one hash (a tuple),
 // and a lookup asks the hashes in the order of the highest priority they hold, ending as soon as no later one can win.
+//
+// Rule sets of firewalls have hundreds of masks, and so many hashes would make a lookup slow. From MostMasks on, entries with different
+// masks share hashes (MaskLadder): an entry is hashed by few of its bits, compared by all, and goes to a hash by more of them only
+// where too many entries are alike under the few. The change of form is made once, aside, and published with one store; the table
+// keeps it until it is empty.
 //
 // One control thread writes while the worker reads, without a lock and without waiting:
 //
@@ -32,8 +38,19 @@ namespace Oko.Datapath.Tables;
 /// <summary>The entries of one flow table, found by header and priority. One writing thread, one reading thread.</summary>
 internal sealed unsafe class TupleSpace
 {
+    // With this many masks each has a tuple of its own: they are few enough to be asked one after the other.
+    private const int MostMasks = 12;
+
+    // Entries of a shared tuple that are compared one after the other; the next one goes to a tuple that names more bits.
+    private const int MostAlike = 8;
+
     private readonly Dictionary<FlowPattern, MaskTuple> _byMask = [];
+    private readonly Dictionary<FlowPattern, MaskUse> _masks = [];
     private Ranked[] _ranked = [];
+    private bool _isMerged;
+
+    /// <summary>Number of hashes.</summary>
+    internal int TupleCount => _byMask.Count;
 
     /// <summary>Finds the entry of the greatest rank below the bound whose header part matches.</summary>
     internal FlowEntry? Lookup(ref FlowKey key, ulong bound)
@@ -79,33 +96,80 @@ internal sealed unsafe class TupleSpace
     internal void Add(FlowEntry entry)
     {
         var mask = entry.Pattern.MaskOnly;
-        if (!_byMask.TryGetValue(mask, out var tuple))
+        if (!_masks.TryGetValue(mask, out var use))
         {
-            _byMask[mask] = tuple = new MaskTuple(mask.Mask);
+            _masks[mask] = use = new MaskUse(new KeyMask(mask.Mask), MaskLadder.Of(mask));
+            if (!_isMerged && _masks.Count > MostMasks)
+            {
+                Merge();
+            }
         }
 
-        if (tuple.CountPriority(entry.Priority, 1))
+        use.Count++;
+        if (Place(entry, use, _byMask))
         {
             Publish();
         }
 
-        tuple.Link(entry);
+        entry.Home!.Link(entry, use.Mask);
     }
 
     internal void Remove(FlowEntry entry)
     {
-        var mask = entry.Pattern.MaskOnly;
-        var tuple = _byMask[mask];
+        var tuple = entry.Home!;
         tuple.Unlink(entry);
+        entry.Home = null;
+        var mask = entry.Pattern.MaskOnly;
+        if (--_masks[mask].Count == 0)
+        {
+            _masks.Remove(mask);
+            _isMerged &= _masks.Count > 0;
+        }
+
         if (tuple.CountPriority(entry.Priority, -1))
         {
             if (tuple.IsEmpty)
             {
-                _byMask.Remove(mask);
+                _byMask.Remove(tuple.Shared);
             }
 
             Publish();
         }
+    }
+
+    /// <summary>Chooses the tuple of an entry. Returns whether the order of the tuples changes with it.</summary>
+    private bool Place(FlowEntry entry, MaskUse use, Dictionary<FlowPattern, MaskTuple> tuples)
+    {
+        var last = use.Ladder.Length - 1;
+        for (var rung = _isMerged ? 0 : last; ; rung++)
+        {
+            if (!tuples.TryGetValue(use.Ladder[rung], out var tuple))
+            {
+                tuples[use.Ladder[rung]] = tuple = new MaskTuple(use.Ladder[rung]);
+            }
+
+            if (rung == last || tuple.CountAlike(entry) < MostAlike)
+            {
+                entry.Home = tuple;
+                return tuple.CountPriority(entry.Priority, 1);
+            }
+        }
+    }
+
+    /// <summary>From one tuple per mask to shared ones, built aside and published with one store.</summary>
+    private void Merge()
+    {
+        _isMerged = true;
+        var entries = _byMask.Values.SelectMany(tuple => tuple.Entries()).ToList();
+        _byMask.Clear();
+        foreach (var entry in entries)
+        {
+            var use = _masks[entry.Pattern.MaskOnly];
+            _ = Place(entry, use, _byMask);
+            entry.Home!.Link(entry, use.Mask);
+        }
+
+        Publish();
     }
 
     private void Publish()
@@ -113,6 +177,16 @@ internal sealed unsafe class TupleSpace
         var ranked = _byMask.Values.Select(tuple => new Ranked(((ulong)tuple.HighestPriority << 48) | 0xFFFF_FFFF_FFFF, tuple)).ToArray();
         Array.Sort(ranked, static (a, b) => b.HighestRank.CompareTo(a.HighestRank));
         Volatile.Write(ref _ranked, ranked);
+    }
+
+    /// <summary>A mask that entries have.</summary>
+    private sealed class MaskUse(KeyMask mask, ImmutableArray<FlowPattern> ladder)
+    {
+        internal KeyMask Mask { get; } = mask;
+
+        internal ImmutableArray<FlowPattern> Ladder { get; } = ladder;
+
+        internal int Count { get; set; }
     }
 
     private readonly record struct Ranked(ulong HighestRank, MaskTuple Tuple);
