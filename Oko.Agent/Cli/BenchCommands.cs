@@ -9,14 +9,14 @@ using Oko.Bpf.Verifier;
 
 namespace Oko.Agent.Cli;
 
-/// <summary><c>oko bench filter</c>.</summary>
+/// <summary><c>oko bench</c> and <c>oko bench filter</c>.</summary>
 internal static class BenchCommands
 {
     private const int DefaultRounds = 40;
     private const int MaxRounds = 100_000;
 
     public static void AddTo(RootCommand root, CliRoot cli) => root.Subcommands.Add(
-        CliRoot.Make("bench", "Measures, without a switch.", Filter(cli)));
+        CliRoot.Make("bench", "Measures, without a switch.", Filter(cli), PipelineBenchCommand.Make(cli)));
 
     private static Command Filter(CliRoot cli)
     {

@@ -67,6 +67,12 @@ internal sealed record BenchFilterJson(
     string Name, string Engine, int Instructions, double VerifyMilliseconds, double CompileMilliseconds, int Packets, int Rounds,
     double MedianNanoseconds, double BestNanoseconds, long Accepted, long AllocatedBytes);
 
+/// <summary>The result of <c>oko bench pipeline</c>.</summary>
+internal sealed record BenchPipelineJson(
+    string Name, string Machine, int Entries, int Masks, double AddMilliseconds, int Flows, int PacketBytes, ulong Seed, long Packets, int Rounds,
+    double MedianNanoseconds, double BestNanoseconds, double WorstNanoseconds, double PacketsPerSecond,
+    long Lookups, long Matched, long Sent, long ToController, IReadOnlyDictionary<string, long> Drops, long AllocatedBytes, double AllocatedBytesPerPacket);
+
 /// <summary>Serializers made at build time: reflection would cost more than the whole command.</summary>
 [JsonSerializable(typeof(FilterLoadedJson))]
 [JsonSerializable(typeof(IReadOnlyList<FilterJson>))]
@@ -75,6 +81,7 @@ internal sealed record BenchFilterJson(
 [JsonSerializable(typeof(IReadOnlyList<PortJson>))]
 [JsonSerializable(typeof(StatsJson))]
 [JsonSerializable(typeof(BenchFilterJson))]
+[JsonSerializable(typeof(BenchPipelineJson))]
 internal sealed partial class JsonOutput : JsonSerializerContext
 {
     /// <summary>With the formatting of this program.</summary>

@@ -35,7 +35,7 @@ public sealed unsafe partial class Umem : IDisposable
 
     private byte* _memory;
 
-    /// <summary>Maps the memory with all pages in place, and marks all chunks free.</summary>
+    /// <summary>Maps the memory with all pages in place, huge ones if there are any, and marks all chunks free.</summary>
     /// <param name="frameCount">Chunks, 1 to 1,048,576.</param>
     /// <param name="frameSize">Bytes per chunk: 2048 or 4096 (AF_XDP allows powers of two up to a page in aligned mode).</param>
     /// <exception cref="ArgumentOutOfRangeException">A size outside these ranges.</exception>
@@ -52,7 +52,7 @@ public sealed unsafe partial class Umem : IDisposable
         FrameCount = frameCount;
         FrameSize = frameSize;
         SizeBytes = (nuint)frameCount * (nuint)frameSize;
-        _memory = Mman.Allocate(SizeBytes);
+        _memory = Mman.AllocateLarge(SizeBytes);
         Frames = new FrameAllocator(frameCount, frameSize);
     }
 
@@ -81,7 +81,7 @@ public sealed unsafe partial class Umem : IDisposable
         {
             _features?.Dispose();
             Frames.Dispose();
-            _ = Mman.Unmap((nint)_memory, SizeBytes);
+            _ = Mman.Unmap((nint)_memory, Mman.RoundUp(SizeBytes));
             _memory = null;
         }
     }

@@ -11,13 +11,13 @@ internal static class SelectHash
 
     internal static ulong Of(in FlowKey key, uint group)
     {
-        var hash = Mix(group + 1, key[1]);
-        hash = Mix(hash, key[2]);
-        hash = Mix(hash, key[4]);
+        var hash = Mix(group + 1, key[4]);
         hash = Mix(hash, key[5]);
-        hash = Mix(hash, key[6]);
-        hash = Mix(hash, key[7]);
-        return Mix(hash, key[12] & Protocol);
+        hash = Mix(hash, key[8]);
+        hash = Mix(hash, key[1]);
+        hash = Mix(hash, key[9]);
+        hash = Mix(hash, key[2]);
+        return Mix(hash, key[3] & Protocol);
     }
 
     /// <summary>A second, independent value, for flows whose first choice is not live.</summary>

@@ -23,6 +23,9 @@ public static unsafe partial class Mman
     /// <summary><c>MAP_POPULATE</c>: all pages are there before the call returns.</summary>
     public const int MapPopulate = 0x8000;
 
+    private const int AdviseHugePage = 14;
+    private const nuint HugePageBytes = 2 << 20, SmallPageBytes = 4096;
+
     /// <summary><c>MAP_FAILED</c>.</summary>
     public static readonly nint MapFailed = -1;
 
@@ -44,6 +47,14 @@ public static unsafe partial class Mman
     [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
     public static partial int Unmap(nint address, nuint length);
 
+    /// <summary><c>madvise</c>: 0, or -1 with errno.</summary>
+    /// <param name="address">Start of the pages.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="advice">MADV_ number.</param>
+    /// <returns>0 or -1.</returns>
+    [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    public static partial int Advise(nint address, nuint length, int advice);
+
     /// <summary>Zeroed, page-aligned, private memory with all its pages in place.</summary>
     /// <param name="length">Bytes.</param>
     /// <returns>The address; give it back with <see cref="Unmap"/>.</returns>
@@ -59,4 +70,40 @@ public static unsafe partial class Mman
         // SAFETY: the mapping is ours alone, of the length asked for, until the caller unmaps it.
         return (byte*)address;
     }
+
+    /// <summary>The same at an address that huge pages can begin at, in huge pages as far as the kernel has any: a core keeps the places of some
+    /// thousand pages at most, and of more small ones it must look each up in memory again and again.</summary>
+    /// <param name="length">Bytes.</param>
+    /// <returns>The address; give it back with <see cref="Unmap"/> and the length that <see cref="RoundUp"/> gives.</returns>
+    /// <exception cref="OutOfMemoryException">The kernel has none; the text says how much was asked for.</exception>
+    public static byte* AllocateLarge(nuint length)
+    {
+        length = RoundUp(length);
+        var address = Map(0, length + HugePageBytes, ProtectRead | ProtectWrite, MapPrivate | MapAnonymous, -1, 0);
+        if (address == MapFailed)
+        {
+            throw new OutOfMemoryException($"mmap of {length} bytes: {Errno.Describe(Marshal.GetLastPInvokeError())}");
+        }
+
+        // SAFETY: both ends that are given back lie in the mapping just made, around the part that is kept.
+        var front = (nuint)(-address) & (HugePageBytes - 1);
+        if (front > 0)
+        {
+            _ = Unmap(address, front);
+        }
+
+        _ = Unmap(address + (nint)front + (nint)length, HugePageBytes - front);
+        var memory = (byte*)address + front;
+        // Only a hint: without huge pages it is memory like any other.
+        _ = Advise((nint)memory, length, AdviseHugePage);
+        for (nuint at = 0; at < length; at += SmallPageBytes)
+        {
+            memory[at] = 0;
+        }
+
+        return memory;
+    }
+
+    /// <summary>A length in whole huge pages.</summary>
+    public static nuint RoundUp(nuint length) => (length + HugePageBytes - 1) & ~(HugePageBytes - 1);
 }

@@ -1,7 +1,8 @@
 namespace Oko.Datapath.Packet;
 
-/// <summary>Where a field stands in a <see cref="FlowKey"/>: word, shift from the right, width in bits (128 = two words).</summary>
-public readonly record struct FieldPlace(byte Word, byte Shift, byte Width)
+/// <summary>Where a field stands in a <see cref="FlowKey"/>: word, shift from the right, width in bits; of 128 bits the
+/// low half, and the word of the high half.</summary>
+public readonly record struct FieldPlace(byte Word, byte Shift, byte Width, byte HighWord = 0)
 {
     private static readonly FieldPlace[] Places = Build();
 
@@ -20,36 +21,38 @@ public readonly record struct FieldPlace(byte Word, byte Shift, byte Width)
             }
         }
 
+        void PutWide(int word, int highWord, FlowField field) => places[(int)field] = new FieldPlace((byte)word, 0, 128, (byte)highWord);
+
         // A port has no physical port behind it here, so both fields are one.
         Put(0, 32, 32, FlowField.InPort, FlowField.InPhyPort);
         Put(0, 16, 16, FlowField.EthType);
         Put(0, 13, 3, FlowField.VlanPcp);
         Put(0, 0, 13, FlowField.VlanVid);
-        Put(1, 16, 48, FlowField.EthDst);
-        Put(2, 16, 48, FlowField.EthSrc);
-        Put(1, 0, 16, FlowField.TcpSrc, FlowField.UdpSrc, FlowField.SctpSrc);
-        Put(2, 0, 16, FlowField.TcpDst, FlowField.UdpDst, FlowField.SctpDst);
-        Put(1, 0, 8, FlowField.Icmpv4Type, FlowField.Icmpv6Type);
-        Put(2, 0, 8, FlowField.Icmpv4Code, FlowField.Icmpv6Code);
-        Put(3, 0, 64, FlowField.Metadata);
-        Put(4, 0, 128, FlowField.Ipv6Src);
-        Put(5, 0, 32, FlowField.Ipv4Src, FlowField.ArpSpa);
-        Put(6, 0, 128, FlowField.Ipv6Dst);
-        Put(7, 0, 32, FlowField.Ipv4Dst, FlowField.ArpTpa);
-        Put(8, 0, 48, FlowField.ArpSha, FlowField.Ipv6NdSll);
-        Put(9, 0, 48, FlowField.ArpTha, FlowField.Ipv6NdTll);
-        Put(10, 0, 128, FlowField.Ipv6NdTarget);
-        Put(12, 56, 8, FlowField.IpProto);
-        Put(12, 50, 6, FlowField.IpDscp);
-        Put(12, 48, 2, FlowField.IpEcn);
-        Put(12, 32, 16, FlowField.ArpOp);
-        Put(12, 0, 20, FlowField.Ipv6FlowLabel);
-        Put(12, 20, 9, FlowField.Ipv6ExtHdr);
-        Put(12, 0, 20, FlowField.MplsLabel);
-        Put(12, 20, 3, FlowField.MplsTc);
-        Put(12, 23, 1, FlowField.MplsBos);
-        Put(12, 0, 24, FlowField.PbbIsid);
-        Put(13, 0, 64, FlowField.TunnelId);
+        Put(4, 16, 48, FlowField.EthDst);
+        Put(5, 16, 48, FlowField.EthSrc);
+        Put(4, 0, 16, FlowField.TcpSrc, FlowField.UdpSrc, FlowField.SctpSrc);
+        Put(5, 0, 16, FlowField.TcpDst, FlowField.UdpDst, FlowField.SctpDst);
+        Put(4, 0, 8, FlowField.Icmpv4Type, FlowField.Icmpv6Type);
+        Put(5, 0, 8, FlowField.Icmpv4Code, FlowField.Icmpv6Code);
+        Put(6, 0, 64, FlowField.Metadata);
+        PutWide(1, 8, FlowField.Ipv6Src);
+        Put(1, 0, 32, FlowField.Ipv4Src, FlowField.ArpSpa);
+        PutWide(2, 9, FlowField.Ipv6Dst);
+        Put(2, 0, 32, FlowField.Ipv4Dst, FlowField.ArpTpa);
+        Put(10, 0, 48, FlowField.ArpSha, FlowField.Ipv6NdSll);
+        Put(11, 0, 48, FlowField.ArpTha, FlowField.Ipv6NdTll);
+        PutWide(13, 12, FlowField.Ipv6NdTarget);
+        Put(3, 56, 8, FlowField.IpProto);
+        Put(3, 50, 6, FlowField.IpDscp);
+        Put(3, 48, 2, FlowField.IpEcn);
+        Put(3, 32, 16, FlowField.ArpOp);
+        Put(3, 0, 20, FlowField.Ipv6FlowLabel);
+        Put(3, 20, 9, FlowField.Ipv6ExtHdr);
+        Put(3, 0, 20, FlowField.MplsLabel);
+        Put(3, 20, 3, FlowField.MplsTc);
+        Put(3, 23, 1, FlowField.MplsBos);
+        Put(3, 0, 24, FlowField.PbbIsid);
+        Put(7, 0, 64, FlowField.TunnelId);
         return places;
     }
 }

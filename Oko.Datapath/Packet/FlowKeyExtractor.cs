@@ -31,8 +31,8 @@ public static unsafe class FlowKeyExtractor
         packet.IsFragment = packet.IsSourceRouted = false;
         packet.EthType = 0;
         packet.EthTypeOffset = 12;
-        key[3] = packet.Metadata;
-        key[13] = packet.TunnelId;
+        key[6] = packet.Metadata;
+        key[7] = packet.TunnelId;
         if (packet.Length < EthernetBytes)
         {
             key[0] = (ulong)packet.InPort << 32;
@@ -40,8 +40,8 @@ public static unsafe class FlowKeyExtractor
         }
 
         var data = packet.Data;
-        key[1] = (Read64(data) >> 16) << 16;
-        key[2] = (Read64(data + 6) >> 16) << 16;
+        key[4] = (Read64(data) >> 16) << 16;
+        key[5] = (Read64(data + 6) >> 16) << 16;
         ulong vlan = 0;
         var offset = 12;
         var type = Read16(data + offset);
@@ -88,10 +88,10 @@ public static unsafe class FlowKeyExtractor
             case MplsUnicast or MplsMulticast when packet.Length - offset >= 4:
                 // label (20) class (3) bottom of stack (1) TTL (8), RFC 3032, 2.1.
                 var entry = Read32(data + offset);
-                key[12] = (entry >> 12) | ((entry & 0xE00) << 11) | ((entry & 0x100) << 15);
+                key[3] = (entry >> 12) | ((entry & 0xE00) << 11) | ((entry & 0x100) << 15);
                 break;
             case Pbb when packet.Length - offset >= 4:
-                key[12] = Read32(data + offset) & 0xFFFFFF;
+                key[3] = Read32(data + offset) & 0xFFFFFF;
                 break;
         }
     }
@@ -114,9 +114,9 @@ public static unsafe class FlowKeyExtractor
         packet.L3Offset = offset;
         packet.ProtoOffset = offset + 9;
         packet.Proto = header[9];
-        key[5] = Read32(header + 12);
-        key[7] = Read32(header + 16);
-        key[12] = ((ulong)header[9] << 56) | ((ulong)header[1] << 48);
+        key[1] = Read32(header + 12);
+        key[2] = Read32(header + 16);
+        key[3] = ((ulong)header[9] << 56) | ((ulong)header[1] << 48);
         var fragment = Read16(header + 6);
         packet.IsFragment = (fragment & 0x3FFF) != 0;
         var laterFragment = (fragment & 0x1FFF) != 0;
@@ -136,10 +136,10 @@ public static unsafe class FlowKeyExtractor
         var header = packet.Data + offset;
         packet.L3Offset = offset;
         var word = Read32(header);
-        key[4] = Read64(header + 8);
-        key[5] = Read64(header + 16);
-        key[6] = Read64(header + 24);
-        key[7] = Read64(header + 32);
+        key[8] = Read64(header + 8);
+        key[1] = Read64(header + 16);
+        key[9] = Read64(header + 24);
+        key[2] = Read64(header + 32);
         var next = header[6];
         packet.ProtoOffset = offset + 6;
         var at = offset + 40;
@@ -189,7 +189,7 @@ public static unsafe class FlowKeyExtractor
 
         packet.Proto = next;
         extensions.Note(next);
-        key[12] = ((ulong)extensions.Bits << 20) | ((ulong)next << 56) | ((ulong)((word >> 20) & 0xFF) << 48) | (word & 0xFFFFF);
+        key[3] = ((ulong)extensions.Bits << 20) | ((ulong)next << 56) | ((ulong)((word >> 20) & 0xFF) << 48) | (word & 0xFFFFF);
         if (!laterFragment)
         {
             ExtractTransport(ref packet, ref key, at, end);
@@ -206,11 +206,11 @@ public static unsafe class FlowKeyExtractor
         }
 
         packet.L3Offset = offset;
-        key[12] = (ulong)Read16(header + 6) << 32;
-        key[8] = Read64(header + 8) >> 16;
-        key[5] = Read32(header + 14);
-        key[9] = Read64(header + 18) >> 16;
-        key[7] = Read32(header + 24);
+        key[3] = (ulong)Read16(header + 6) << 32;
+        key[10] = Read64(header + 8) >> 16;
+        key[1] = Read32(header + 14);
+        key[11] = Read64(header + 18) >> 16;
+        key[2] = Read32(header + 24);
     }
 
     /// <param name="packet">The packet, with the protocol found.</param>
@@ -227,18 +227,18 @@ public static unsafe class FlowKeyExtractor
             case Udp when left >= 8:
             case Sctp when left >= 12:
                 packet.L4Offset = offset;
-                key[1] |= Read16(header);
-                key[2] |= Read16(header + 2);
+                key[4] |= Read16(header);
+                key[5] |= Read16(header + 2);
                 break;
             case Icmp when left >= 4 && packet.EthType == Ipv4:
                 packet.L4Offset = offset;
-                key[1] |= header[0];
-                key[2] |= header[1];
+                key[4] |= header[0];
+                key[5] |= header[1];
                 break;
             case Icmpv6 when left >= 4 && packet.EthType == Ipv6:
                 packet.L4Offset = offset;
-                key[1] |= header[0];
-                key[2] |= header[1];
+                key[4] |= header[0];
+                key[5] |= header[1];
                 if (header[0] is 135 or 136 && header[1] == 0 && left >= 24)
                 {
                     ExtractNeighbourDiscovery(ref packet, ref key, offset, end);
@@ -252,8 +252,8 @@ public static unsafe class FlowKeyExtractor
     {
         var type = packet.Data[offset];
         packet.NdTargetOffset = offset + 8;
-        key[10] = Read64(packet.Data + offset + 8);
-        key[11] = Read64(packet.Data + offset + 16);
+        key[12] = Read64(packet.Data + offset + 8);
+        key[13] = Read64(packet.Data + offset + 16);
         var at = offset + 24;
         while (end - at >= 8)
         {
@@ -267,12 +267,12 @@ public static unsafe class FlowKeyExtractor
             if (option[0] == 1 && type == 135 && packet.NdSllOffset < 0)
             {
                 packet.NdSllOffset = at + 2;
-                key[8] = Read64(option) & 0xFFFFFFFFFFFF;
+                key[10] = Read64(option) & 0xFFFFFFFFFFFF;
             }
             else if (option[0] == 2 && type == 136 && packet.NdTllOffset < 0)
             {
                 packet.NdTllOffset = at + 2;
-                key[9] = Read64(option) & 0xFFFFFFFFFFFF;
+                key[11] = Read64(option) & 0xFFFFFFFFFFFF;
             }
 
             at += option[1] * 8;

@@ -36,8 +36,6 @@ internal sealed unsafe partial class PacketPipeline
     private const uint VlanPresent = 0x1000;
     private const int MaxTableCopies = 8;
 
-    // Packets that a device or another core wrote are not in this core's cache; a few packets of work hide the way.
-    private const int PrefetchDistance = 4;
     private const ulong NoCookie = ulong.MaxValue;
 
     private readonly FlowTable[] _tables;
@@ -47,6 +45,9 @@ internal sealed unsafe partial class PacketPipeline
     private readonly LearningTable _learned = new();
     private readonly long[] _drops = new long[DropReasons.Count];
     private readonly PacketView[] _tableCopies = new PacketView[MaxTableCopies];
+    private readonly LookupGroup _group = new();
+    private readonly PacketView[] _packetsInGroup = GC.AllocateArray<PacketView>(LookupGroup.Size, pinned: true);
+    private readonly PacketView* _packets;
     private PortSet _ports = PortSet.Empty;
     private long _received, _injected, _cloned, _sent, _toController;
     private long _serial, _batch;
@@ -67,6 +68,11 @@ internal sealed unsafe partial class PacketPipeline
         _tables = tables;
         _umem = umem;
         _packetIns = packetIns;
+        // SAFETY: the array is pinned and lives as long as the pipeline.
+        fixed (PacketView* packets = _packetsInGroup)
+        {
+            _packets = packets;
+        }
     }
 
     internal PortSet Ports
@@ -103,35 +109,51 @@ internal sealed unsafe partial class PacketPipeline
     }
 
     /// <summary>Runs the packets that a port received; their frames are the pipeline's from here on.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal void ProcessReceived(Port port, FrameDescriptor* batch, int count)
+    {
+        // Packets that a device or another core wrote are not in this core's cache.
+        long bytes = 0;
+        for (var index = 0; index < count; index++)
+        {
+            bytes += batch[index].Length;
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch0(_umem.Memory + batch[index].Address);
+            }
+        }
+
+        _received += count;
+        port.Counters.AddReceived(count, bytes);
+        for (var start = 0; start < count; start += LookupGroup.Size)
+        {
+            RunGroup(Extract(port, batch + start, Math.Min(LookupGroup.Size, count - start)));
+        }
+    }
+
+    /// <summary>Fills the group with packets; those that end here are left out. Returns how many there are.</summary>
+    private int Extract(Port port, FrameDescriptor* batch, int count)
     {
         var refused = (port.ConfigBits & (Port.ConfigDown | Port.ConfigNoReceive)) != 0;
         var completes = port.MayCarryPartialChecksums;
         var dropsFragments = DropsFragments;
         var number = port.Number;
-        long bytes = 0;
-        _received += count;
+        var taken = 0;
         for (var index = 0; index < count; index++)
         {
-            bytes += batch[index].Length;
-            if (Sse.IsSupported && index + PrefetchDistance < count)
+            // SAFETY: the kernel, or the memory port, wrote a packet of Length bytes at Address within one frame; taken <= index < Size.
+            ref var packet = ref _packets[taken];
+            packet.Data = _umem.Memory + batch[index].Address;
+            packet.Address = batch[index].Address;
+            packet.Length = (int)batch[index].Length;
+            packet.InPort = number;
+            packet.Metadata = packet.TunnelId = 0;
+            if (refused || packet.Length < EthernetBytes)
             {
-                Sse.Prefetch0(_umem.Memory + batch[index + PrefetchDistance].Address);
-            }
-
-            // SAFETY: the kernel, or the memory port, wrote a packet of Length bytes at Address within one frame.
-            var packet = new PacketView
-            {
-                Data = _umem.Memory + batch[index].Address, Address = batch[index].Address, Length = (int)batch[index].Length, InPort = number,
-            };
-            if (refused)
-            {
-                Drop(ref packet, DropReason.ReceiveDisabled);
+                Drop(ref packet, refused ? DropReason.ReceiveDisabled : DropReason.Malformed);
                 continue;
             }
 
-            FlowKeyExtractor.Extract(ref packet, out var key);
+            FlowKeyExtractor.Extract(ref packet, out _group.Keys[taken]);
             if (dropsFragments && packet.IsFragment)
             {
                 Drop(ref packet, DropReason.Fragment);
@@ -143,10 +165,42 @@ internal sealed unsafe partial class PacketPipeline
                 CompletedChecksums++;
             }
 
-            Run(ref packet, ref key);
+            taken++;
         }
 
-        port.Counters.AddReceived(count, bytes);
+        return taken;
+    }
+
+    /// <summary>Looks the packets of the group up in the first table together, then runs one after the other.</summary>
+    private void RunGroup(int count)
+    {
+        _tables[0].Lookup(_group, count);
+        for (var index = 0; index < count; index++)
+        {
+            var state = _group.StateOf(index);
+            if (state is null || !TryForward(state, _packets[index]))
+            {
+                Run(ref _packets[index], ref _group.Keys[index], _group[index]);
+            }
+        }
+    }
+
+    /// <summary>The short way of most packets: an entry of the first table without a filter, whose only output can take the packet. Does what
+    /// <see cref="Run"/> would do.</summary>
+    private bool TryForward(EntryState* entry, in PacketView packet)
+    {
+        // SAFETY: the group keeps the entry, and so its state, until the next lookup.
+        var port = Volatile.Read(ref entry->OnlyOutput);
+        if (port == 0 || port == packet.InPort || entry->HasFilter || _ports.Find(port) is not { } queue || !CanSend(queue.Port))
+        {
+            return false;
+        }
+
+        _tables[0].CountLookup();
+        _tables[0].CountMatch();
+        entry->Count(packet.Length, _now);
+        Enqueue(queue, packet.Address, packet.Length);
+        return true;
     }
 
     /// <summary>Executes the actions of a packet-out. The packet's frame is the pipeline's from here on.</summary>
@@ -171,7 +225,7 @@ internal sealed unsafe partial class PacketPipeline
         {
             ref var copy = ref _tableCopies[index];
             FlowKeyExtractor.Extract(ref copy, out var copyKey);
-            Run(ref copy, ref copyKey);
+            Run(ref copy, ref copyKey, _tables[0].Lookup(ref copyKey, ulong.MaxValue));
         }
     }
 
@@ -340,23 +394,20 @@ internal sealed unsafe partial class PacketPipeline
         _hasFailed = false;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Run(ref PacketView packet, ref FlowKey key)
+    /// <param name="packet">The packet.</param>
+    /// <param name="key">Its key.</param>
+    /// <param name="first">The entry of the first table whose header part matches.</param>
+    private void Run(ref PacketView packet, ref FlowKey key, FlowEntry? first)
     {
         Begin();
-        if (packet.Length < EthernetBytes)
-        {
-            Drop(ref packet, DropReason.Malformed);
-            return;
-        }
-
         _actionSet.Clear();
         var table = 0;
+        var candidate = first;
         do
         {
             var flowTable = _tables[table];
             flowTable.CountLookup();
-            var entry = Lookup(flowTable, ref packet, ref key);
+            var entry = candidate is { Filter: not null } ? AskFilters(candidate, flowTable, ref packet, ref key) : candidate;
             if (entry is null)
             {
                 Fail(DropReason.TableMiss);
@@ -364,10 +415,10 @@ internal sealed unsafe partial class PacketPipeline
             }
 
             flowTable.CountMatch();
-            entry.Count(packet.Length, _now);
+            entry.State->Count(packet.Length, _now);
             _entry = entry;
             _table = (byte)table;
-            if (entry.OnlyOutput is not 0 and var port)
+            if (Volatile.Read(ref entry.State->OnlyOutput) is not 0 and var port)
             {
                 OutputToPort(port, ref packet);
                 break;
@@ -401,8 +452,14 @@ internal sealed unsafe partial class PacketPipeline
             }
 
             table = instructions.GotoTable;
+            if (table <= 0 || _hasFailed)
+            {
+                break;
+            }
+
+            candidate = _tables[table].Lookup(ref key, ulong.MaxValue);
         }
-        while (table > 0 && !_hasFailed);
+        while (true);
 
         // A miss in a later table ends the packet without its action set: OpenFlow 1.3.5, 5.4, a missing table-miss entry drops it.
         if (!_hasFailed && !_actionSet.IsEmpty)
@@ -413,17 +470,11 @@ internal sealed unsafe partial class PacketPipeline
         Finish(ref packet);
     }
 
-    private FlowEntry? Lookup(FlowTable table, ref PacketView packet, ref FlowKey key)
+    /// <summary>The first of an entry and those below it that has no filter or one that says match.</summary>
+    private FlowEntry? AskFilters(FlowEntry? entry, FlowTable table, ref PacketView packet, ref FlowKey key)
     {
-        var bound = ulong.MaxValue;
-        while (true)
+        while (entry?.Filter is { } filter)
         {
-            var entry = table.Lookup(ref key, bound);
-            if (entry?.Filter is not { } filter)
-            {
-                return entry;
-            }
-
             var context = new FilterContext
             {
                 Packet = packet.Data, PacketEnd = packet.Data + packet.Length, Length = (ulong)packet.Length, InPort = packet.InPort,
@@ -433,10 +484,12 @@ internal sealed unsafe partial class PacketPipeline
             // SAFETY: the context is on this stack and the packet in its frame; neither moves while the filter runs.
             if (filter.Ask(&context, _serial, _batch))
             {
-                return entry;
+                break;
             }
 
-            bound = entry.Rank;
+            entry = table.Lookup(ref key, entry.Rank);
         }
+
+        return entry;
     }
 }

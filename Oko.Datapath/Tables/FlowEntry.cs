@@ -6,11 +6,10 @@ namespace Oko.Datapath.Tables;
 /// A flow entry as the worker sees it. What identifies it never changes; instructions are replaced with one reference store;
 /// counters are written by the worker and read by the control thread.
 /// </summary>
-public sealed class FlowEntry
+public sealed unsafe class FlowEntry
 {
+    private readonly EntryPlace _place = EntryPlace.Take();
     private InstructionSet _instructions = InstructionSet.Empty;
-    private uint _onlyOutput;
-    private long _packets, _bytes, _lastUsed;
     private long _packetsBase, _bytesBase;
 
     /// <summary>Table the entry stands in.</summary>
@@ -32,7 +31,7 @@ public sealed class FlowEntry
         init
         {
             _instructions = value;
-            _onlyOutput = value.OnlyOutput;
+            State->OnlyOutput = value.OnlyOutput;
         }
     }
 
@@ -55,60 +54,54 @@ public sealed class FlowEntry
     public object? Tag { get; init; }
 
     /// <summary>Packets since the entry was made or its counters were reset.</summary>
-    public ulong PacketCount => (ulong)(Volatile.Read(ref _packets) - _packetsBase);
+    public ulong PacketCount => (ulong)(Volatile.Read(ref State->Packets) - _packetsBase);
 
     /// <summary>Bytes since the entry was made or its counters were reset.</summary>
-    public ulong ByteCount => (ulong)(Volatile.Read(ref _bytes) - _bytesBase);
+    public ulong ByteCount => (ulong)(Volatile.Read(ref State->Bytes) - _bytesBase);
 
     /// <summary>When a packet matched last; the time of creation before the first one.</summary>
-    public long LastUsedNanoseconds => Math.Max(Volatile.Read(ref _lastUsed), CreatedNanoseconds);
+    public long LastUsedNanoseconds => Math.Max(Volatile.Read(ref State->LastUsed), CreatedNanoseconds);
 
     /// <summary>
     /// Order of lookup, unique in its table: priority, then entries with a filter, then the older.
     /// </summary>
     internal ulong Rank { get; set; }
 
+    /// <summary>The tuple the entry stands in; the control thread's.</summary>
+    internal MaskTuple? Home { get; set; }
+
     /// <summary>Whether the entry is the table-miss entry. Source: OpenFlow 1.3.5, 5.4 "Table-miss".</summary>
     internal bool IsTableMiss { get; private set; }
 
-    /// <summary>
-    /// The port, if all that happens is an output to it, else 0: the worker then need not touch the instructions at all.
-    /// </summary>
-    internal uint OnlyOutput => Volatile.Read(ref _onlyOutput);
+    /// <summary>What every match touches. SAFETY: valid as long as the entry.</summary>
+    internal EntryState* State => _place.State;
 
     /// <summary>Control thread: replaces what happens to matching packets, from the next packet on.</summary>
     public void SetInstructions(InstructionSet instructions)
     {
         // In this order: who reads no port below finds the new instructions, who reads one acts on the old or the new port.
         Volatile.Write(ref _instructions, instructions);
-        Volatile.Write(ref _onlyOutput, instructions.OnlyOutput);
+        Volatile.Write(ref State->OnlyOutput, instructions.OnlyOutput);
     }
 
     /// <summary>Control thread: counts from 0 again. What the worker adds meanwhile is counted.</summary>
     public void ResetCounters()
     {
-        _packetsBase = Volatile.Read(ref _packets);
-        _bytesBase = Volatile.Read(ref _bytes);
+        _packetsBase = Volatile.Read(ref State->Packets);
+        _bytesBase = Volatile.Read(ref State->Bytes);
     }
 
     /// <summary>Control thread: sets the counters to what they were once.</summary>
     public void SetCounters(ulong packets, ulong bytes)
     {
-        _packetsBase = Volatile.Read(ref _packets) - (long)packets;
-        _bytesBase = Volatile.Read(ref _bytes) - (long)bytes;
-    }
-
-    /// <summary>Worker: a packet matched.</summary>
-    internal void Count(int bytes, long now)
-    {
-        _packets++;
-        _bytes += bytes;
-        _lastUsed = now;
+        _packetsBase = Volatile.Read(ref State->Packets) - (long)packets;
+        _bytesBase = Volatile.Read(ref State->Bytes) - (long)bytes;
     }
 
     internal void Prepare(ulong rank)
     {
         Rank = rank;
         IsTableMiss = Priority == 0 && Filter is null && Pattern.IsCatchAll;
+        State->HasFilter = Filter is not null;
     }
 }

@@ -38,6 +38,9 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
     /// <summary>The pattern's mask with an all-zero key: equal for patterns that name the same bits.</summary>
     internal FlowPattern MaskOnly => new(CatchAll._key, _mask);
 
+    /// <summary>A mask with an all-zero key, as <see cref="MaskOnly"/>.</summary>
+    internal static FlowPattern OfMask(ReadOnlySpan<ulong> mask) => new(CatchAll._key, mask.ToArray());
+
     /// <summary>Builds a pattern; value bits outside the mask are ignored.</summary>
     public static FlowPattern Create(IEnumerable<FieldMatch> fields)
     {

@@ -21,6 +21,9 @@ internal sealed class FlowTable
     internal TableStatistics Statistics =>
         new((uint)_count, (ulong)Volatile.Read(ref _lookups), (ulong)Volatile.Read(ref _matched));
 
+    /// <summary>Hashes that a lookup may have to ask.</summary>
+    internal int TupleCount => _entries.TupleCount;
+
     internal void Add(FlowEntry entry)
     {
         // 47 bits of sequence last for four years of a million flow-mods per second.
@@ -43,4 +46,7 @@ internal sealed class FlowTable
     internal void CountMatch() => _matched++;
 
     internal FlowEntry? Lookup(ref FlowKey key, ulong bound) => _entries.Lookup(ref key, bound);
+
+    /// <inheritdoc cref="TupleSpace.Lookup(LookupGroup, int)"/>
+    internal void Lookup(LookupGroup group, int count) => _entries.Lookup(group, count);
 }

@@ -1,10 +1,15 @@
-using System.Runtime.CompilerServices;
+using System.Collections.Immutable;
 using Oko.Datapath.Packet;
 
 namespace Oko.Datapath.Tables;
 
-// A flow table is a tuple space (Srinivasan, Suri, Varghese, SIGCOMM 1999): entries with the same mask stand in one hash,
+// A flow table is a tuple space (Srinivasan, Suri, Varghese, SIGCOMM 1999): entries with the same mask stand in one hash (a tuple),
 // and a lookup asks the hashes in the order of the highest priority they hold, ending as soon as no later one can win.
+//
+// Rule sets of firewalls have hundreds of masks, and so many hashes would make a lookup slow. From MostMasks on, entries with different
+// masks share hashes (MaskLadder): an entry is hashed by few of its bits, compared by all, and goes to a hash by more of them only
+// where too many entries are alike under the few. The change of form is made once, aside, and published with one store; the table
+// keeps it until it is empty.
 //
 // One control thread writes while the worker reads, without a lock and without waiting:
 //
@@ -22,71 +27,149 @@ namespace Oko.Datapath.Tables;
 // A filter may decline the entry that was found. "The next one" is then the entry of the greatest rank below the declined
 // one's; ranks are unique in a table, so the same lookup with a bound serves for both.
 //
-// At 100,000 entries a lookup costs what its cache misses cost. So a link holds all that is compared (hash, rank, the masked
-// words of the key), and the entry itself is touched only when it is the answer.
+// From some thousands of entries on a lookup costs what its cache misses cost. So a link holds all that is compared (hash, rank, the
+// masked words of the key), the entry itself is touched only when it is the answer, and packets are looked up in groups: a tuple
+// computes the hashes of all packets that may still find something better in it and asks the cache for their buckets, then for the
+// links there, and compares only then. Memory is waited for once per group and not once per packet.
 //
 // Refused: one decision tree or trie over all entries (rebuilt or unbalanced by updates), and a cache of earlier results
 // (a flood of new flows empties it).
 
 /// <summary>The entries of one flow table, found by header and priority. One writing thread, one reading thread.</summary>
-internal sealed class TupleSpace
+internal sealed unsafe class TupleSpace
 {
-    private readonly Dictionary<FlowPattern, Tuple> _byMask = [];
+    // With this many masks each has a tuple of its own: they are few enough to be asked one after the other.
+    private const int MostMasks = 12;
+
+    // Entries of a shared tuple that are compared one after the other; the next one goes to a tuple that names more bits.
+    private const int MostAlike = 8;
+
+    private readonly Dictionary<FlowPattern, MaskTuple> _byMask = [];
+    private readonly Dictionary<FlowPattern, MaskUse> _masks = [];
     private Ranked[] _ranked = [];
+    private bool _isMerged;
+
+    /// <summary>Number of hashes.</summary>
+    internal int TupleCount => _byMask.Count;
 
     /// <summary>Finds the entry of the greatest rank below the bound whose header part matches.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal FlowEntry? Lookup(ref FlowKey key, ulong bound)
     {
         FlowEntry? best = null;
         ulong bestRank = 0;
-        foreach (ref readonly var ranked in Volatile.Read(ref _ranked).AsSpan())
+        // SAFETY: a key is its words, one behind the other.
+        fixed (FlowKey* words = &key)
         {
-            if (best is not null && ranked.HighestRank < bestRank)
+            foreach (ref readonly var ranked in Volatile.Read(ref _ranked).AsSpan())
             {
-                break;
-            }
+                if (best is not null && ranked.HighestRank < bestRank)
+                {
+                    break;
+                }
 
-            if (ranked.Tuple.Find(ref key, bound) is { } found && (best is null || found.Rank > bestRank))
-            {
-                best = found.Entry;
-                bestRank = found.Rank;
+                if (ranked.Tuple.Find((ulong*)words, bound) is { } found && (best is null || found.Rank > bestRank))
+                {
+                    best = found.Entry;
+                    bestRank = found.Rank;
+                }
             }
         }
 
         return best;
     }
 
+    /// <summary>Finds the entries of the greatest rank for the first packets of a group.</summary>
+    internal void Lookup(LookupGroup group, int count)
+    {
+        group.Begin(count);
+        var ranked = Volatile.Read(ref _ranked);
+        for (var index = 0; index < ranked.Length && group.OpenCount > 0; index++)
+        {
+            ranked[index].Tuple.Find(group);
+            if (index + 1 < ranked.Length)
+            {
+                group.CloseAbove(ranked[index + 1].HighestRank);
+            }
+        }
+    }
+
     internal void Add(FlowEntry entry)
     {
         var mask = entry.Pattern.MaskOnly;
-        if (!_byMask.TryGetValue(mask, out var tuple))
+        if (!_masks.TryGetValue(mask, out var use))
         {
-            _byMask[mask] = tuple = new Tuple(mask.Mask);
+            _masks[mask] = use = new MaskUse(new KeyMask(mask.Mask), MaskLadder.Of(mask));
+            if (!_isMerged && _masks.Count > MostMasks)
+            {
+                Merge();
+            }
         }
 
-        if (tuple.CountPriority(entry.Priority, 1))
+        use.Count++;
+        if (Place(entry, use, _byMask))
         {
             Publish();
         }
 
-        tuple.Link(entry);
+        entry.Home!.Link(entry, use.Mask);
     }
 
     internal void Remove(FlowEntry entry)
     {
-        var mask = entry.Pattern.MaskOnly;
-        var tuple = _byMask[mask];
+        var tuple = entry.Home!;
         tuple.Unlink(entry);
+        entry.Home = null;
+        var mask = entry.Pattern.MaskOnly;
+        if (--_masks[mask].Count == 0)
+        {
+            _masks.Remove(mask);
+            _isMerged &= _masks.Count > 0;
+        }
+
         if (tuple.CountPriority(entry.Priority, -1))
         {
             if (tuple.IsEmpty)
             {
-                _byMask.Remove(mask);
+                _byMask.Remove(tuple.Shared);
             }
 
             Publish();
         }
+    }
+
+    /// <summary>Chooses the tuple of an entry. Returns whether the order of the tuples changes with it.</summary>
+    private bool Place(FlowEntry entry, MaskUse use, Dictionary<FlowPattern, MaskTuple> tuples)
+    {
+        var last = use.Ladder.Length - 1;
+        for (var rung = _isMerged ? 0 : last; ; rung++)
+        {
+            if (!tuples.TryGetValue(use.Ladder[rung], out var tuple))
+            {
+                tuples[use.Ladder[rung]] = tuple = new MaskTuple(use.Ladder[rung]);
+            }
+
+            if (rung == last || tuple.CountAlike(entry) < MostAlike)
+            {
+                entry.Home = tuple;
+                return tuple.CountPriority(entry.Priority, 1);
+            }
+        }
+    }
+
+    /// <summary>From one tuple per mask to shared ones, built aside and published with one store.</summary>
+    private void Merge()
+    {
+        _isMerged = true;
+        var entries = _byMask.Values.SelectMany(tuple => tuple.Entries()).ToList();
+        _byMask.Clear();
+        foreach (var entry in entries)
+        {
+            var use = _masks[entry.Pattern.MaskOnly];
+            _ = Place(entry, use, _byMask);
+            entry.Home!.Link(entry, use.Mask);
+        }
+
+        Publish();
     }
 
     private void Publish()
@@ -96,206 +179,15 @@ internal sealed class TupleSpace
         Volatile.Write(ref _ranked, ranked);
     }
 
-    private readonly record struct Ranked(ulong HighestRank, Tuple Tuple);
-
-    private sealed class Link
+    /// <summary>A mask that entries have.</summary>
+    private sealed class MaskUse(KeyMask mask, ImmutableArray<FlowPattern> ladder)
     {
-        internal Link? Next;
-        internal readonly FlowEntry Entry;
-        internal readonly ulong Hash;
-        internal readonly ulong Rank;
+        internal KeyMask Mask { get; } = mask;
 
-        // Those words of the entry's key in which its tuple's mask has bits, from the front.
-        internal FlowKey Words;
+        internal ImmutableArray<FlowPattern> Ladder { get; } = ladder;
 
-        internal Link(FlowEntry entry, ulong hash, byte[] words)
-        {
-            Entry = entry;
-            Hash = hash;
-            Rank = entry.Rank;
-            for (var index = 0; index < words.Length; index++)
-            {
-                Words[index] = entry.Pattern.Key[words[index]];
-            }
-        }
+        internal int Count { get; set; }
     }
 
-    /// <summary>The entries that share one mask.</summary>
-    private sealed class Tuple
-    {
-        private const int SmallestSize = 8;
-
-        // The words of the key in which the mask has bits, and those bits.
-        private readonly byte[] _words;
-        private readonly ulong[] _masks;
-        private readonly Dictionary<ushort, int> _priorities = [];
-        private readonly SortedSet<ushort> _present = [];
-        private Link?[] _buckets = new Link?[SmallestSize];
-        private int _count;
-
-        internal Tuple(ReadOnlySpan<ulong> mask)
-        {
-            var words = new List<byte>();
-            for (byte word = 0; word < FlowKey.WordCount; word++)
-            {
-                if (mask[word] != 0)
-                {
-                    words.Add(word);
-                }
-            }
-
-            _words = [.. words];
-            _masks = new ulong[_words.Length];
-            for (var index = 0; index < _words.Length; index++)
-            {
-                _masks[index] = mask[_words[index]];
-            }
-        }
-
-        internal bool IsEmpty => _count == 0;
-
-        internal ushort HighestPriority { get; private set; }
-
-        internal Link? Find(ref FlowKey key, ulong bound)
-        {
-            var words = _words;
-            var masks = _masks;
-            ulong hash = 0;
-            for (var index = 0; index < words.Length; index++)
-            {
-                hash = Mix(hash, key[words[index]] & masks[index]);
-            }
-
-            var buckets = Volatile.Read(ref _buckets);
-            var link = Volatile.Read(ref buckets[(int)(hash & (ulong)(buckets.Length - 1))]);
-            while (link is not null)
-            {
-                if (link.Hash == hash && link.Rank < bound && Matches(link, ref key))
-                {
-                    return link;
-                }
-
-                link = Volatile.Read(ref link.Next);
-            }
-
-            return null;
-        }
-
-        internal void Link(FlowEntry entry)
-        {
-            if (_count >= _buckets.Length)
-            {
-                Grow();
-            }
-
-            var link = new Link(entry, HashOf(entry.Pattern.Key), _words);
-            ref var place = ref _buckets[(int)(link.Hash & (ulong)(_buckets.Length - 1))];
-            while (place is not null && place.Rank > link.Rank)
-            {
-                place = ref place.Next;
-            }
-
-            link.Next = place;
-            Volatile.Write(ref place, link);
-            _count++;
-        }
-
-        internal void Unlink(FlowEntry entry)
-        {
-            ref var place = ref _buckets[(int)(HashOf(entry.Pattern.Key) & (ulong)(_buckets.Length - 1))];
-            while (!ReferenceEquals(place!.Entry, entry))
-            {
-                place = ref place.Next;
-            }
-
-            Volatile.Write(ref place, place.Next);
-            _count--;
-        }
-
-        /// <summary>Counts entries per priority; true if the highest changed or the tuple became empty.</summary>
-        internal bool CountPriority(ushort priority, int change)
-        {
-            var wasEmpty = _present.Count == 0;
-            var count = _priorities.GetValueOrDefault(priority) + change;
-            if (count == 0)
-            {
-                _priorities.Remove(priority);
-                _present.Remove(priority);
-            }
-            else
-            {
-                _priorities[priority] = count;
-                _present.Add(priority);
-            }
-
-            var highest = _present.Max;
-            var changed = wasEmpty || _present.Count == 0 || highest != HighestPriority;
-            HighestPriority = highest;
-            return changed;
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static ulong Mix(ulong hash, ulong word)
-        {
-            // Keys come from the network: the multiplier spreads them, and buckets hold few entries of one mask anyway.
-            var high = Math.BigMul(hash ^ word ^ Seed, 0x9E3779B97F4A7C15, out var low);
-            return high ^ low;
-        }
-
-        private static readonly ulong Seed = (ulong)Random.Shared.NextInt64();
-
-        private bool Matches(Link link, ref FlowKey key)
-        {
-            var words = _words;
-            var masks = _masks;
-            for (var index = 0; index < words.Length; index++)
-            {
-                if ((key[words[index]] & masks[index]) != link.Words[index])
-                {
-                    return false;
-                }
-            }
-
-            return true;
-        }
-
-        private ulong HashOf(ReadOnlySpan<ulong> key)
-        {
-            ulong hash = 0;
-            for (var index = 0; index < _words.Length; index++)
-            {
-                hash = Mix(hash, key[_words[index]]);
-            }
-
-            return hash;
-        }
-
-        private void Grow()
-        {
-            // Each old bucket splits into two new ones, and its links come sorted: appending keeps the order.
-            var old = _buckets;
-            var larger = new Link?[old.Length * 2];
-            for (var bucket = 0; bucket < old.Length; bucket++)
-            {
-                ref var low = ref larger[bucket];
-                ref var high = ref larger[bucket + old.Length];
-                for (var link = old[bucket]; link is not null; link = link.Next)
-                {
-                    var copy = new Link(link.Entry, link.Hash, _words);
-                    if ((link.Hash & (ulong)old.Length) == 0)
-                    {
-                        low = copy;
-                        low = ref copy.Next;
-                    }
-                    else
-                    {
-                        high = copy;
-                        high = ref copy.Next;
-                    }
-                }
-            }
-
-            Volatile.Write(ref _buckets, larger);
-        }
-    }
+    private readonly record struct Ranked(ulong HighestRank, MaskTuple Tuple);
 }

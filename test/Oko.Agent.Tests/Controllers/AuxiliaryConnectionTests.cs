@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Socket = System.Net.Sockets.Socket;
 using Oko.Agent.Tests.Rules;
 using Oko.Datapath.Interop;
 using Oko.OpenFlow.Actions;

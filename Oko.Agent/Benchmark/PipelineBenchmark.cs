@@ -1,0 +1,121 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging.Abstractions;
+using Oko.Agent.Controllers;
+using Oko.Agent.Rules;
+using Oko.Datapath.Benchmark;
+using Oko.Datapath.Pipeline;
+using Oko.Datapath.Workers;
+using Oko.OpenFlow.Actions;
+using Oko.OpenFlow.Instructions;
+using Oko.OpenFlow.Messages;
+using Oko.OpenFlow.Wire;
+
+namespace Oko.Agent.Benchmark;
+
+/// <summary>Measures what a packet costs in the switch without any network: rule manager, tables, worker and pipeline are the real ones,
+/// packets come from memory on port 1 and go to ports that take everything. One thread, which waits for the worker's.</summary>
+public static class PipelineBenchmark
+{
+    /// <summary>The port that packets come from.</summary>
+    public const uint InPort = 1;
+
+    private const int MaxPorts = 255;
+
+    /// <summary>Runs it.</summary>
+    /// <param name="entries">Flow-mods that add the flow entries, in order.</param>
+    /// <param name="options">What to send.</param>
+    /// <exception cref="OpenFlowErrorException">The switch refuses an entry.</exception>
+    /// <exception cref="ArgumentException">No packet of port 1 can match an entry of table 0, or the entries name too many ports.</exception>
+    public static PipelineFigures Run(IReadOnlyList<FlowMod> entries, PipelineBenchmarkOptions options)
+    {
+        var outputs = OutputsOf(entries);
+        if (outputs.Count > MaxPorts)
+        {
+            throw new ArgumentException($"the entries output to {outputs.Count} ports; allowed are {MaxPorts} here");
+        }
+
+        using var trace = new FlowTrace(options.Flows, options.PacketBytes);
+        var sampler = new FlowSampler(entries, InPort, options.Seed);
+        for (var flow = 0; flow < options.Flows; flow++)
+        {
+            trace.Add(sampler.Next());
+        }
+
+        using var datapath = new Oko.Datapath.Workers.Datapath(new DatapathOptions
+        {
+            FrameCount = TracePort.SegmentPackets + TracePort.SpareFrames, Cpu = options.Cpu,
+        });
+        using var rules = new RuleManager(datapath, new RuleManagerOptions(), NullLogger<RuleManager>.Instance);
+        var clock = Stopwatch.GetTimestamp();
+        foreach (var entry in entries)
+        {
+            rules.ApplyFlowMod(entry, ConnectionView.Everything);
+        }
+
+        var adding = Stopwatch.GetElapsedTime(clock).TotalMilliseconds;
+        var source = new TracePort(datapath.Umem, InPort, trace, options.Seed, options.BurstScale);
+        datapath.AddPort(source);
+        foreach (var port in outputs)
+        {
+            datapath.AddPort(new NullPort(datapath.Umem, port));
+        }
+
+        datapath.Start();
+        Warm(source, options);
+        var before = Tally.Of(datapath);
+        var rounds = Enumerable.Range(0, options.Rounds).Select(_ => source.Play(options.Packets)).ToList();
+        var after = Tally.Of(datapath);
+        datapath.Stop();
+        return new PipelineFigures
+        {
+            Entries = entries.Count,
+            Masks = CountMasks(entries),
+            AddMilliseconds = adding,
+            Packets = rounds.Sum(round => round.Packets),
+            Nanoseconds = [.. rounds.Select(round => (double)round.Nanoseconds / round.Packets).Order()],
+            Lookups = after.Lookups - before.Lookups,
+            Matched = after.Matched - before.Matched,
+            Sent = after.Balance.Sent - before.Balance.Sent,
+            ToController = after.Balance.ToController - before.Balance.ToController,
+            Drops = Enum.GetValues<DropReason>()
+                .Select(reason => (Name: DropReasons.Name(reason), Count: after.Balance.Drops[(int)reason] - before.Balance.Drops[(int)reason]))
+                .Where(drop => drop.Count > 0).ToDictionary(drop => drop.Name, drop => drop.Count),
+            AllocatedBytes = rounds.Sum(round => round.AllocatedBytes),
+        };
+    }
+
+    /// <summary>Until the compiler has seen the code run and made the final version of it.</summary>
+    private static void Warm(TracePort source, PipelineBenchmarkOptions options)
+    {
+        var clock = Stopwatch.StartNew();
+        do
+        {
+            source.Play(Math.Min(options.Packets, TracePort.SegmentPackets));
+        }
+        while (clock.Elapsed < options.WarmUp);
+    }
+
+    private static SortedSet<uint> OutputsOf(IEnumerable<FlowMod> entries) => new(entries
+        .SelectMany(entry => entry.Instructions)
+        .SelectMany(instruction => instruction switch
+        {
+            ApplyActionsInstruction apply => apply.Actions,
+            WriteActionsInstruction write => write.Actions,
+            _ => [],
+        })
+        .OfType<OutputAction>().Select(output => output.Port.Value).Where(port => port is not InPort and > 0 and < ReservedPort.InPort));
+
+    private static int CountMasks(IEnumerable<FlowMod> entries) => entries
+        .Select(entry => (entry.Table, Fields: string.Join(',', entry.Match.Entries.Select(field => $"{field.Field}/{field.EffectiveMask:x}").Order(StringComparer.Ordinal))))
+        .Distinct().Count();
+
+    /// <summary>Counters of a datapath at a moment.</summary>
+    private sealed record Tally(DatapathBalance Balance, long Lookups, long Matched)
+    {
+        public static Tally Of(Oko.Datapath.Workers.Datapath datapath)
+        {
+            var tables = Enumerable.Range(0, datapath.TableCount).Select(table => datapath.GetTableStatistics((byte)table)).ToList();
+            return new Tally(datapath.GetBalance(), tables.Sum(table => (long)table.LookupCount), tables.Sum(table => (long)table.MatchedCount));
+        }
+    }
+}

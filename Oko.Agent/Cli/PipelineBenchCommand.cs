@@ -1,0 +1,134 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using Oko.Agent.Benchmark;
+using Oko.OpenFlow.Messages;
+using Oko.OpenFlow.Wire;
+
+namespace Oko.Agent.Cli;
+
+/// <summary><c>oko bench pipeline</c>.</summary>
+internal static class PipelineBenchCommand
+{
+    private const int MaxFlows = 4_000_000, MaxPacketBytes = 1514, MinPacketBytes = 60, MaxRounds = 10_000;
+    private const long MaxPackets = 1_000_000_000;
+
+    private static readonly PipelineBenchmarkOptions Defaults = new();
+
+    public static Command Make(CliRoot cli)
+    {
+        var entries = new Option<string?>("--entries") { Description = "Flow entries, one on a line, in the syntax of ovs-ofctl add-flows.", HelpName = "FILE" };
+        var rules = new Option<(RuleClass Kind, int Count)?>("--rules")
+        {
+            Description = $"Makes so many entries instead, 1 to {RuleGenerator.MaxCount}: acl, fw or ipc as ClassBench does, exact (one mask), mixed (eight masks), prefix.",
+            HelpName = "acl|fw|ipc|exact|mixed|prefix:N",
+            CustomParser = ParseRules,
+        };
+        var flows = Number("--flows", "Flows that the packets are of; they are made to hit the entries.", 1, MaxFlows, Defaults.Flows);
+        var packets = Number("--packets", "Packets of a round.", 1, MaxPackets, Defaults.Packets);
+        var size = Number("--packet-size", "Bytes of a packet, without the check sequence.", MinPacketBytes, MaxPacketBytes, Defaults.PacketBytes);
+        var rounds = Number("--rounds", "Measured rounds.", 1, MaxRounds, Defaults.Rounds);
+        var seed = Number("--seed", "Of rules, flows and the order of packets.", 0, long.MaxValue, (long)Defaults.Seed);
+        var cpu = Number("--cpu", "Processor of the forwarding thread, -1 = any.", -1, 1023, Defaults.Cpu);
+        var bursts = new Option<double>("--bursts")
+        {
+            Description = "Scale of the Pareto distribution (shape 1) of how many packets of a flow follow each other; 0 = each packet is of any flow.",
+            HelpName = "SCALE",
+        };
+        bursts.Validators.Add(result => Check(result, result.GetValueOrDefault<double>() is >= 0 and <= 10_000, "0 to 10000"));
+        var command = CliRoot.Make(
+            "pipeline", "Runs packets in memory through rule manager, tables and worker and prints what a packet costs.",
+            entries, rules, flows, packets, size, rounds, seed, cpu, bursts);
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(entries) is null == result.GetResult(rules) is null)
+            {
+                result.AddError("name the flow entries: either --entries FILE or --rules CLASS:N.");
+            }
+        });
+        cli.SetLocalAction(command, (parsed, terminal, format) =>
+        {
+            var options = new PipelineBenchmarkOptions
+            {
+                Flows = (int)parsed.GetValue(flows), Packets = parsed.GetValue(packets), PacketBytes = (int)parsed.GetValue(size),
+                Rounds = (int)parsed.GetValue(rounds), Seed = (ulong)parsed.GetValue(seed), Cpu = (int)parsed.GetValue(cpu),
+                BurstScale = parsed.GetValue(bursts),
+            };
+            var path = parsed.GetValue(entries);
+            var set = parsed.GetValue(rules);
+            var mods = path is null ? RuleGenerator.Generate(set!.Value.Kind, set.Value.Count, options.Seed) : FlowFile.Read(path);
+            Write(path ?? string.Create(CultureInfo.InvariantCulture, $"{set!.Value.Kind}:{set.Value.Count}").ToLowerInvariant(), Run(mods, options), options, terminal, format);
+            return Task.FromResult(ExitCode.Success);
+        });
+        return command;
+    }
+
+    private static PipelineFigures Run(IReadOnlyList<FlowMod> entries, PipelineBenchmarkOptions options)
+    {
+        try
+        {
+            return PipelineBenchmark.Run(entries, options);
+        }
+        catch (Exception exception) when (exception is OpenFlowErrorException or ArgumentException)
+        {
+            throw new CliException(exception.Message);
+        }
+    }
+
+    private static void Write(string name, PipelineFigures figures, PipelineBenchmarkOptions options, Terminal terminal, OutputFormat format)
+    {
+        var outcome = new BenchPipelineJson(
+            name, Machine.Describe(), figures.Entries, figures.Masks, Round(figures.AddMilliseconds), options.Flows, options.PacketBytes, options.Seed, figures.Packets, options.Rounds,
+            Round(figures.MedianNanoseconds), Round(figures.Nanoseconds[0]), Round(figures.Nanoseconds[^1]), Math.Round(figures.PacketsPerSecond),
+            figures.Lookups, figures.Matched, figures.Sent, figures.ToController, figures.Drops, figures.AllocatedBytes,
+            Math.Round((double)figures.AllocatedBytes / figures.Packets, 6));
+        if (format == OutputFormat.Json)
+        {
+            terminal.WriteJson(outcome, JsonOutput.Instance.BenchPipelineJson);
+            return;
+        }
+
+        var text = terminal.Output;
+        text.WriteLine($"{outcome.Name}: {outcome.Entries} entries, {outcome.Masks} masks, added in {outcome.AddMilliseconds} ms; {outcome.Machine}");
+        text.WriteLine($"{outcome.Flows} flows, {outcome.PacketBytes} bytes, {options.Packets} packets in each of {outcome.Rounds} rounds, seed {outcome.Seed}");
+        text.WriteLine($"time per packet: {outcome.MedianNanoseconds} ns (median of the rounds), {outcome.BestNanoseconds} ns (best), {outcome.WorstNanoseconds} ns (worst); {outcome.PacketsPerSecond / 1e6:F2} million packets/s");
+        text.WriteLine($"lookups: {outcome.Lookups}, {100.0 * outcome.Matched / Math.Max(1, outcome.Lookups):F2} % found an entry; sent {outcome.Sent}, to controllers {outcome.ToController}, dropped: {(outcome.Drops.Count == 0 ? "0" : string.Join(", ", outcome.Drops.Select(drop => $"{drop.Value} {drop.Key}")))}");
+        text.WriteLine($"allocated: {outcome.AllocatedBytes} bytes");
+    }
+
+    private static double Round(double value) => Math.Round(value, 2);
+
+    private static Option<long> Number(string name, string description, long least, long most, long value)
+    {
+        var option = new Option<long>(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => value };
+        option.Validators.Add(result => Check(result, result.GetValueOrDefault<long>() is var number && number >= least && number <= most, $"{least} to {most}"));
+        return option;
+    }
+
+    private static void Check(OptionResult result, bool isAllowed, string allowed)
+    {
+        if (!isAllowed)
+        {
+            result.AddError($"{result.Option.Name} {result.Tokens[0].Value}: allowed are {allowed}.");
+        }
+    }
+
+    private static (RuleClass Kind, int Count)? ParseRules(ArgumentResult result)
+    {
+        var text = result.Tokens[0].Value;
+        var parts = text.Split(':');
+        if (parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count is >= 1 and <= RuleGenerator.MaxCount)
+        {
+            foreach (var kind in Enum.GetValues<RuleClass>())
+            {
+                if (parts[0] == kind.ToString().ToLowerInvariant())
+                {
+                    return (kind, count);
+                }
+            }
+        }
+
+        result.AddError($"--rules {text}: allowed are acl, fw, ipc, exact, mixed and prefix, a colon, and 1 to {RuleGenerator.MaxCount}, such as acl:1000.");
+        return null;
+    }
+}

@@ -1,0 +1,95 @@
+using System.Runtime.Intrinsics.X86;
+using Oko.Datapath.Packet;
+
+namespace Oko.Datapath.Tables;
+
+/// <summary>Packets that are looked up together, so that the memory of one is fetched while another is looked at. Owned by the worker, used
+/// again and again.</summary>
+internal sealed unsafe class LookupGroup
+{
+    /// <summary>Most packets.</summary>
+    internal const int Size = 32;
+
+    // Pinned, so that addresses stay; freed by the collector with the group.
+    private readonly FlowKey[] _keys = GC.AllocateArray<FlowKey>(Size, pinned: true);
+    private readonly ulong[] _hashes = GC.AllocateArray<ulong>(Size, pinned: true);
+    private readonly ulong[] _ranks = GC.AllocateArray<ulong>(Size, pinned: true);
+    private readonly int[] _open = GC.AllocateArray<int>(Size, pinned: true);
+    private readonly FlowEntry?[] _found = new FlowEntry?[Size];
+    private readonly nint[] _states = new nint[Size];
+
+    internal LookupGroup()
+    {
+        // SAFETY: the arrays are pinned and live as long as this object, whose pointers are used by its owner only.
+        fixed (FlowKey* keys = _keys)
+        fixed (ulong* hashes = _hashes, ranks = _ranks)
+        fixed (int* open = _open)
+        {
+            Keys = keys;
+            Hashes = hashes;
+            Ranks = ranks;
+            Open = open;
+        }
+    }
+
+    /// <summary>The keys of the packets.</summary>
+    internal FlowKey* Keys { get; }
+
+    /// <summary>Scratch of the tuple that is searched.</summary>
+    internal ulong* Hashes { get; }
+
+    /// <summary>The rank of the best entry found for each packet so far, 0 = none.</summary>
+    internal ulong* Ranks { get; }
+
+    /// <summary>The packets for which a better entry may still be found, from the front.</summary>
+    internal int* Open { get; }
+
+    /// <summary>Number of packets in <see cref="Open"/>.</summary>
+    internal int OpenCount { get; private set; }
+
+    /// <summary>The entry found for a packet.</summary>
+    internal FlowEntry? this[int packet] => _found[packet];
+
+    /// <summary>The state of the entry found for a packet, null = none.</summary>
+    internal EntryState* StateOf(int packet) => (EntryState*)_states[packet];
+
+    /// <summary>Starts a lookup of the first packets.</summary>
+    internal void Begin(int count)
+    {
+        for (var packet = 0; packet < count; packet++)
+        {
+            Ranks[packet] = 0;
+            Open[packet] = packet;
+            _found[packet] = null;
+            _states[packet] = 0;
+        }
+
+        OpenCount = count;
+    }
+
+    /// <summary>Ends the search for the packets that have an entry above a rank.</summary>
+    internal void CloseAbove(ulong rank)
+    {
+        var kept = 0;
+        for (var index = 0; index < OpenCount; index++)
+        {
+            var packet = Open[index];
+            Open[kept] = packet;
+            kept += Ranks[packet] > rank ? 0 : 1;
+        }
+
+        OpenCount = kept;
+    }
+
+    /// <summary>Notes an entry for a packet.</summary>
+    internal void Found(int packet, EntryLink link)
+    {
+        Ranks[packet] = link.Rank;
+        _found[packet] = link.Entry;
+        _states[packet] = (nint)link.State;
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(link.State);
+        }
+    }
+}

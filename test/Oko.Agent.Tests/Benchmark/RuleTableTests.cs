@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using Oko.Agent.Benchmark;
+using Oko.Datapath.Benchmark;
+using Oko.Datapath.Packet;
+using Oko.Datapath.Tables;
+using Oko.OpenFlow.Messages;
+
+namespace Oko.Agent.Tests.Benchmark;
+
+/// <summary>Tables with rule sets like ClassBench's: what they find, and how fast, beside searches that leave nothing to doubt.</summary>
+public sealed unsafe class RuleTableTests
+{
+    [TestCase(RuleClass.Acl, 3000, 20_000)]
+    [TestCase(RuleClass.Fw, 3000, 20_000)]
+    [TestCase(RuleClass.Ipc, 3000, 20_000)]
+    [TestCase(RuleClass.Prefix, 3000, 20_000)]
+    [TestCase(RuleClass.Acl, 10_000, 1_000_000, Explicit = true, Reason = "minutes")]
+    [TestCase(RuleClass.Fw, 10_000, 1_000_000, Explicit = true, Reason = "minutes")]
+    [TestCase(RuleClass.Ipc, 10_000, 1_000_000, Explicit = true, Reason = "minutes")]
+    [TestCase(RuleClass.Acl, 100_000, 1_000_000, Explicit = true, Reason = "minutes")]
+    [TestCase(RuleClass.Fw, 100_000, 1_000_000, Explicit = true, Reason = "minutes")]
+    [TestCase(RuleClass.Ipc, 100_000, 1_000_000, Explicit = true, Reason = "minutes")]
+    public void Lookup_OfManyPackets_EqualsLinearSearch(RuleClass kind, int rules, int packets)
+    {
+        var (entries, keys) = Make(kind, rules, packets);
+        var table = new FlowTable();
+        entries.ForEach(table.Add);
+        Compare(table, entries, keys);
+
+        // Whatever form the table has taken, it finds the rest when entries go.
+        var random = new Random(1);
+        var gone = entries.Where(_ => random.Next(3) != 0).ToList();
+        gone.ForEach(table.Remove);
+        Compare(table, [.. entries.Except(gone)], keys[..(packets / 4)]);
+    }
+
+    [TestCase(RuleClass.Acl, 10_000)]
+    [TestCase(RuleClass.Fw, 10_000)]
+    [TestCase(RuleClass.Ipc, 10_000)]
+    [TestCase(RuleClass.Acl, 100_000)]
+    [TestCase(RuleClass.Fw, 100_000)]
+    [TestCase(RuleClass.Ipc, 100_000)]
+    [Explicit("measures time: run it alone")]
+    public void Lookup_IsThreeTimesAsFastAsATupleForEachMask(RuleClass kind, int rules)
+    {
+        const int Packets = 8192, Rounds = 7;
+        var (entries, keys) = Make(kind, rules, Packets);
+        var table = new FlowTable();
+        entries.ForEach(table.Add);
+        var oracle = new LinearTupleSpace(entries);
+        var group = new LookupGroup();
+        var times = new List<(double Ours, double Linear)>();
+        for (var round = -1; round < Rounds; round++)
+        {
+            var clock = Stopwatch.GetTimestamp();
+            for (var at = 0; at < Packets; at += LookupGroup.Size)
+            {
+                keys.AsSpan(at, LookupGroup.Size).CopyTo(new Span<FlowKey>(group.Keys, LookupGroup.Size));
+                table.Lookup(group, LookupGroup.Size);
+            }
+
+            var ours = Stopwatch.GetElapsedTime(clock).TotalNanoseconds / Packets;
+            clock = Stopwatch.GetTimestamp();
+            foreach (ref var key in keys.AsSpan())
+            {
+                oracle.Lookup(ref key);
+            }
+
+            if (round >= 0)
+            {
+                times.Add((ours, Stopwatch.GetElapsedTime(clock).TotalNanoseconds / Packets));
+            }
+        }
+
+        var ratio = times.Select(time => time.Linear / time.Ours).Order().ElementAt(Rounds / 2);
+        TestContext.Out.WriteLine(
+            $"{kind} {rules}: {oracle.Count} masks in {table.TupleCount} tuples, {times.Min(time => time.Ours):f0} ns a lookup, {times.Min(time => time.Linear):f0} ns with a tuple for each mask; median ratio {ratio:f1}");
+        ratio.Should().BeGreaterThan(3);
+    }
+
+    // Two of three packets are made to hit an entry, the others have random headers.
+    private static (List<FlowEntry> Entries, FlowKey[] Keys) Make(RuleClass kind, int rules, int packets)
+    {
+        var mods = RuleGenerator.Generate(kind, rules, seed: 7);
+        var entries = mods.Select(mod => new FlowEntry { Priority = mod.Priority, Pattern = Pattern(mod) }).ToList();
+        var sampler = new FlowSampler(mods, PipelineBenchmark.InPort, seed: 3);
+        var random = new Random(5);
+        var keys = new FlowKey[packets];
+        for (var packet = 0; packet < packets; packet++)
+        {
+            keys[packet] = sampler.Next();
+            if (packet % 3 == 0)
+            {
+                keys[packet].Set(FlowField.Ipv4Src, (UInt128)random.NextInt64(1L << 32));
+                keys[packet].Set(packet % 2 == 0 ? FlowField.Ipv4Dst : FlowField.TcpDst, (UInt128)random.NextInt64(1L << 16));
+            }
+        }
+
+        return (entries, keys);
+    }
+
+    private static FlowPattern Pattern(FlowMod mod) =>
+        FlowPattern.Create(mod.Match.Entries.Select(entry => new FieldMatch((FlowField)entry.Field.Number, entry.Value, entry.EffectiveMask)));
+
+    private static void Compare(FlowTable table, List<FlowEntry> entries, FlowKey[] keys)
+    {
+        var ordered = entries.OrderByDescending(entry => entry.Rank).ToArray();
+        var wrong = 0;
+        Parallel.ForEach(keys.Chunk(LookupGroup.Size), () => new LookupGroup(), (chunk, _, group) =>
+        {
+            chunk.CopyTo(new Span<FlowKey>(group.Keys, LookupGroup.Size));
+            table.Lookup(group, chunk.Length);
+            for (var packet = 0; packet < chunk.Length; packet++)
+            {
+                var expected = Array.Find(ordered, entry => entry.Pattern.Matches(chunk[packet]));
+                if (!ReferenceEquals(expected, group[packet]) || !ReferenceEquals(expected, table.Lookup(ref chunk[packet], ulong.MaxValue)))
+                {
+                    Interlocked.Increment(ref wrong);
+                }
+            }
+
+            return group;
+        }, _ => { });
+        wrong.Should().Be(0);
+    }
+
+    /// <summary>A tuple for each mask, all of them asked for each packet.</summary>
+    private sealed class LinearTupleSpace
+    {
+        private readonly MaskTuple[] _tuples;
+
+        public LinearTupleSpace(IEnumerable<FlowEntry> entries) => _tuples = [.. entries.GroupBy(entry => entry.Pattern.MaskOnly).Select(group =>
+        {
+            var tuple = new MaskTuple(group.Key);
+            foreach (var entry in group)
+            {
+                tuple.Link(entry, new KeyMask(group.Key.Mask));
+            }
+
+            return tuple;
+        })];
+
+        public int Count => _tuples.Length;
+
+        public FlowEntry? Lookup(ref FlowKey key)
+        {
+            EntryLink? best = null;
+            fixed (FlowKey* words = &key)
+            {
+                foreach (var tuple in _tuples)
+                {
+                    if (tuple.Find((ulong*)words, ulong.MaxValue) is { } found && (best is null || found.Rank > best.Rank))
+                    {
+                        best = found;
+                    }
+                }
+            }
+
+            return best?.Entry;
+        }
+    }
+}
