@@ -25,12 +25,13 @@ internal static class RunCommand
         var config = Single("--config", "FILE", "The same options as JSON; the command line takes precedence.");
         var management = Single("--management", "PATH", $"Path of the management socket [default: {AgentOptions.DefaultManagementPath}].");
         var cpu = Single("--cpu", "N", "Processor that the forwarding thread is pinned to.");
+        var transmit = Single("--transmit", "auto|ring", "How packets leave: what is fastest on the device, or always the AF_XDP ring [default: auto].");
         var maxFilters = Single("--max-filters", "N", "Most filters loaded at one time [default: 256].");
         var maxMapMemory = Single("--max-map-memory", "SIZE", "Most memory of the maps of all filters, such as 2G [default: 512M].");
         var maxObjectSize = Single("--max-object-size", "SIZE", "Largest object of a filter [default: 16M].");
         var logLevel = Single("--log-level", "LEVEL", "trace, debug, information, warning or error [default: information].");
         var command = CliRoot.Make("run", "Runs the switch. Prints 'ready' when ports and listeners are up; logs to standard error.",
-            datapathId, controllers, listeners, privateKey, certificate, authorities, ports, local, failMode, config, management, cpu,
+            datapathId, controllers, listeners, privateKey, certificate, authorities, ports, local, failMode, config, management, cpu, transmit,
             maxFilters, maxMapMemory, maxObjectSize, logLevel);
         cli.SetPlainAction(command, (parsed, terminal) =>
         {
@@ -47,6 +48,7 @@ internal static class RunCommand
                 FailMode = parsed.GetValue(failMode),
                 Management = parsed.GetValue(management),
                 Cpu = parsed.GetValue(cpu),
+                Transmit = parsed.GetValue(transmit),
                 MaxFilters = parsed.GetValue(maxFilters),
                 MaxMapMemory = parsed.GetValue(maxMapMemory),
                 MaxObjectSize = parsed.GetValue(maxObjectSize),

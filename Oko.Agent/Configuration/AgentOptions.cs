@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Oko.Agent.Filters;
+using Oko.Datapath.AfXdp;
 using Oko.OpenFlow.Channel;
 
 namespace Oko.Agent.Configuration;
@@ -34,6 +35,9 @@ public sealed record AgentOptions
 
     /// <summary>Processor the worker is pinned to, or null: the kernel chooses.</summary>
     public int? Cpu { get; init; }
+
+    /// <summary>How packets leave the ports.</summary>
+    public TransmitMode Transmit { get; init; }
 
     /// <summary>Limits of filters and their maps.</summary>
     public FilterQuotas Quotas { get; init; } = new();

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using Oko.Agent.Filters;
+using Oko.Datapath.AfXdp;
 using Oko.OpenFlow.Channel;
 
 namespace Oko.Agent.Configuration;
@@ -34,6 +35,7 @@ public static class AgentOptionsValidator
             FailMode = ReadFailMode(settings, faults),
             ManagementPath = ReadManagementPath(settings.Management, faults),
             Cpu = ReadCpu(settings.Cpu, faults),
+            Transmit = ReadTransmit(settings.Transmit, faults),
             Quotas = ReadQuotas(settings, faults),
             LogLevel = ReadLogLevel(settings.LogLevel, faults),
         };
@@ -270,6 +272,20 @@ public static class AgentOptionsValidator
 
         faults.Add($"--cpu {text}: not a processor of this machine; allowed are 0 to {Environment.ProcessorCount - 1}.");
         return null;
+    }
+
+    private static TransmitMode ReadTransmit(string? text, List<string> faults)
+    {
+        switch (text)
+        {
+            case null or "auto":
+                return TransmitMode.Automatic;
+            case "ring":
+                return TransmitMode.Ring;
+            default:
+                faults.Add($"--transmit {text}: allowed are auto (what is fastest on the device) and ring (always the AF_XDP ring).");
+                return TransmitMode.Automatic;
+        }
     }
 
     private static FilterQuotas ReadQuotas(AgentSettings settings, List<string> faults)

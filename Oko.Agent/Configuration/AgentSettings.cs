@@ -37,6 +37,9 @@ public sealed record AgentSettings
     /// <summary><c>--cpu</c>: number of the processor the worker is pinned to.</summary>
     public string? Cpu { get; init; }
 
+    /// <summary><c>--transmit</c>: auto or ring.</summary>
+    public string? Transmit { get; init; }
+
     /// <summary><c>--max-filters</c>: most filters at one time.</summary>
     public string? MaxFilters { get; init; }
 
@@ -63,6 +66,7 @@ public sealed record AgentSettings
         FailMode = FailMode ?? others.FailMode,
         Management = Management ?? others.Management,
         Cpu = Cpu ?? others.Cpu,
+        Transmit = Transmit ?? others.Transmit,
         MaxFilters = MaxFilters ?? others.MaxFilters,
         MaxMapMemory = MaxMapMemory ?? others.MaxMapMemory,
         MaxObjectSize = MaxObjectSize ?? others.MaxObjectSize,

@@ -18,6 +18,7 @@ public sealed class ConfigurationFileTests
               "fail-mode": "secure",
               "management": "/run/oko/a.sock",
               "cpu": 1,
+              "transmit": "ring",
               "log-level": "debug",
             }
             """);
@@ -31,6 +32,7 @@ public sealed class ConfigurationFileTests
             FailMode = "secure",
             Management = "/run/oko/a.sock",
             Cpu = "1",
+            Transmit = "ring",
             LogLevel = "debug",
         });
     }
