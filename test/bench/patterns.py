@@ -2,11 +2,9 @@
 import collections
 import random
 
+from lab import FORWARD
+
 Pattern = collections.namedtuple('Pattern', 'meaning load entries')
-
-
-def one_entry():
-    return ['in_port=1,actions=output:2']
 
 
 def entry_per_flow(count):
@@ -49,8 +47,8 @@ def faucet(hosts):
 
 
 PATTERNS = {
-    'one': Pattern('1 flow, one entry', '1', one_entry),
-    'flows': Pattern('10,000 flows, one entry', '10000', one_entry),
+    'one': Pattern('1 flow, one entry', '1', lambda: FORWARD),
+    'flows': Pattern('10,000 flows, one entry', '10000', lambda: FORWARD),
     'entries': Pattern('10,000 flows, an entry for each', '10000', lambda: entry_per_flow(10000)),
     'flood': Pattern('every packet a new flow, 16,000 rules on source address and port, the last forwards', 'random',
                      lambda: rules_over_random_sources(16000)),
