@@ -49,7 +49,7 @@ public sealed class SwitchHost : IAsyncDisposable
         _rules = new RuleManager(_datapath, new RuleManagerOptions(), loggers.CreateLogger<RuleManager>());
         _filters = new FilterStore(_rules, FilterVerification.Verify, options.Quotas, loggers.CreateLogger<FilterStore>());
         _traces = new FilterTraceLog(loggers.CreateLogger<FilterTraceLog>());
-        _ports = new SwitchPorts(_rules, _datapath, OpenPort, loggers.CreateLogger<SwitchPorts>());
+        _ports = new SwitchPorts(_rules, _datapath, port => OpenPort(port, options.Transmit), loggers.CreateLogger<SwitchPorts>());
     }
 
     /// <summary>Starts a switch; when this returns, ports and listeners are up.</summary>
@@ -137,9 +137,9 @@ public sealed class SwitchHost : IAsyncDisposable
     private static string Version =>
         typeof(SwitchHost).Assembly.GetName().Version?.ToString(3) ?? "unknown";
 
-    private Port OpenPort(PortOptions options) => options.IsLocal
+    private Port OpenPort(PortOptions options, TransmitMode transmit) => options.IsLocal
         ? TapPort.Open(options.InterfaceName, options.Number, _datapath.Umem)
-        : AfXdpPort.Open(options.InterfaceName, options.Number, _datapath.Umem, new AfXdpOptions());
+        : AfXdpPort.Open(options.InterfaceName, options.Number, _datapath.Umem, new AfXdpOptions { Transmit = transmit });
 
     private Task StopPart(string part, Action stop) => StopPart(part, () =>
     {

@@ -54,7 +54,12 @@ internal sealed record FlowJson(
 internal sealed record PortJson(
     uint Number, string Name, string Address, string Link, IReadOnlyList<string> Config, string Mode, uint SpeedKbps,
     ulong ReceivedPackets, ulong ReceivedBytes, ulong ReceiveDropped, ulong ReceiveErrors,
-    ulong SentPackets, ulong SentBytes, ulong SendDropped);
+    ulong SentPackets, ulong SentBytes, ulong SendDropped, AfXdpJson? AfXdp);
+
+/// <summary>What an AF_XDP port and the kernel count beyond packets and bytes.</summary>
+internal sealed record AfXdpJson(
+    uint Queues, ulong RxDropped, ulong RxInvalidDescs, ulong RxRingFull, ulong RxFillRingEmptyDescs,
+    ulong TxInvalidDescs, ulong TxRingEmptyDescs, ulong TxRingFull, ulong LiveFrames, ulong LiveFramesRefused);
 
 /// <summary>The packet balance and the sizes of things.</summary>
 internal sealed record StatsJson(
@@ -79,6 +84,7 @@ internal sealed record BenchPipelineJson(
 [JsonSerializable(typeof(CheckJson))]
 [JsonSerializable(typeof(IReadOnlyList<FlowJson>))]
 [JsonSerializable(typeof(IReadOnlyList<PortJson>))]
+[JsonSerializable(typeof(PortJson))]
 [JsonSerializable(typeof(StatsJson))]
 [JsonSerializable(typeof(BenchFilterJson))]
 [JsonSerializable(typeof(BenchPipelineJson))]

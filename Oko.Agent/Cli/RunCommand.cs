@@ -26,12 +26,13 @@ internal static class RunCommand
         var management = Single("--management", "PATH", $"Path of the management socket [default: {AgentOptions.DefaultManagementPath}].");
         var cpu = Single("--cpu", "N", "Processor that the forwarding thread is pinned to.");
         var filterAdmins = Repeatable("--filter-admins", "all|tls|none|URL", "OpenFlow connections that may load and unload filters and change maps: all, those over TLS, none, or those of a --controller or --listen; repeatable [default: all].");
+        var transmit = Single("--transmit", "auto|ring", "How packets leave: what is fastest on the device, or always the AF_XDP ring [default: auto].");
         var maxFilters = Single("--max-filters", "N", "Most filters loaded at one time [default: 256].");
         var maxMapMemory = Single("--max-map-memory", "SIZE", "Most memory of the maps of all filters, such as 2G [default: 512M].");
         var maxObjectSize = Single("--max-object-size", "SIZE", "Largest object of a filter [default: 16M].");
         var logLevel = Single("--log-level", "LEVEL", "trace, debug, information, warning or error [default: information].");
         var command = CliRoot.Make("run", "Runs the switch. Prints 'ready' when ports and listeners are up; logs to standard error.",
-            datapathId, controllers, listeners, privateKey, certificate, authorities, ports, local, failMode, config, management, cpu,
+            datapathId, controllers, listeners, privateKey, certificate, authorities, ports, local, failMode, config, management, cpu, transmit,
             filterAdmins, maxFilters, maxMapMemory, maxObjectSize, logLevel);
         cli.SetPlainAction(command, (parsed, terminal) =>
         {
@@ -49,6 +50,7 @@ internal static class RunCommand
                 Management = parsed.GetValue(management),
                 Cpu = parsed.GetValue(cpu),
                 FilterAdmins = parsed.GetValue(filterAdmins) ?? [],
+                Transmit = parsed.GetValue(transmit),
                 MaxFilters = parsed.GetValue(maxFilters),
                 MaxMapMemory = parsed.GetValue(maxMapMemory),
                 MaxObjectSize = parsed.GetValue(maxObjectSize),

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Oko.Agent.Filters;
+using Oko.Datapath.AfXdp;
 using Oko.OpenFlow.Channel;
 
 namespace Oko.Agent.Configuration;
@@ -37,6 +38,9 @@ public sealed record AgentOptions
 
     /// <summary>Which OpenFlow connections may change filters and maps.</summary>
     public FilterAdmins FilterAdmins { get; init; } = FilterAdmins.All;
+
+    /// <summary>How packets leave the ports.</summary>
+    public TransmitMode Transmit { get; init; }
 
     /// <summary>Limits of filters and their maps.</summary>
     public FilterQuotas Quotas { get; init; } = new();

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using Oko.Agent.Filters;
+using Oko.Datapath.AfXdp;
 using Oko.OpenFlow.Channel;
 
 namespace Oko.Agent.Configuration;
@@ -35,6 +36,7 @@ public static class AgentOptionsValidator
             ManagementPath = ReadManagementPath(settings.Management, faults),
             Cpu = ReadCpu(settings.Cpu, faults),
             FilterAdmins = ReadFilterAdmins(settings.FilterAdmins, [.. controllers, .. listeners], faults),
+            Transmit = ReadTransmit(settings.Transmit, faults),
             Quotas = ReadQuotas(settings, faults),
             LogLevel = ReadLogLevel(settings.LogLevel, faults),
         };
@@ -320,6 +322,20 @@ public static class AgentOptionsValidator
         {
             faults.Add($"--filter-admins {text}: {Allowed}.");
             return [];
+        }
+    }
+
+    private static TransmitMode ReadTransmit(string? text, List<string> faults)
+    {
+        switch (text)
+        {
+            case null or "auto":
+                return TransmitMode.Automatic;
+            case "ring":
+                return TransmitMode.Ring;
+            default:
+                faults.Add($"--transmit {text}: allowed are auto (what is fastest on the device) and ring (always the AF_XDP ring).");
+                return TransmitMode.Automatic;
         }
     }
 

@@ -40,6 +40,9 @@ public sealed record AgentSettings
     /// <summary><c>--filter-admins</c>, repeatable: all, tls, none, or addresses of controllers and listeners.</summary>
     public IReadOnlyList<string> FilterAdmins { get; init; } = [];
 
+    /// <summary><c>--transmit</c>: auto or ring.</summary>
+    public string? Transmit { get; init; }
+
     /// <summary><c>--max-filters</c>: most filters at one time.</summary>
     public string? MaxFilters { get; init; }
 
@@ -67,6 +70,7 @@ public sealed record AgentSettings
         Management = Management ?? others.Management,
         Cpu = Cpu ?? others.Cpu,
         FilterAdmins = FilterAdmins.Count > 0 ? FilterAdmins : others.FilterAdmins,
+        Transmit = Transmit ?? others.Transmit,
         MaxFilters = MaxFilters ?? others.MaxFilters,
         MaxMapMemory = MaxMapMemory ?? others.MaxMapMemory,
         MaxObjectSize = MaxObjectSize ?? others.MaxObjectSize,

@@ -13,7 +13,7 @@ public static class ConfigurationFile
 
     private static readonly string[] Names =
     [
-        "datapath-id", "controller", "listen", "private-key", "certificate", "ca-cert", "port", "local", "fail-mode", "management", "cpu",
+        "datapath-id", "controller", "listen", "private-key", "certificate", "ca-cert", "port", "local", "fail-mode", "management", "cpu", "transmit",
         "filter-admins", "max-filters", "max-map-memory", "max-object-size", "log-level",
     ];
 
@@ -98,6 +98,7 @@ public static class ConfigurationFile
             Management = Single("management"),
             Cpu = Single("cpu"),
             FilterAdmins = List("filter-admins"),
+            Transmit = Single("transmit"),
             MaxFilters = Single("max-filters"),
             MaxMapMemory = Single("max-map-memory"),
             MaxObjectSize = Single("max-object-size"),

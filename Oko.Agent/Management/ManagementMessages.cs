@@ -5,11 +5,13 @@ using Oko.Agent.Filters;
 using Oko.Agent.Management.V1;
 using Oko.Bpf.Loading;
 using Oko.Datapath.Pipeline;
+using Oko.Datapath.Ports;
 using Oko.OpenFlow.Match;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.Protocol;
 using Oko.OpenFlow.Text;
 using DatapathPort = Oko.Datapath.Ports.Port;
+using Port = Oko.Agent.Management.V1.Port;
 
 namespace Oko.Agent.Management;
 
@@ -121,6 +123,7 @@ internal static class ManagementMessages
         Actions = FlowTextFormatter.FormatInstructions(entry.Instructions),
     };
 
+    /// <summary>A port with its counters, also those of the kernel. Control thread, which is the one that closes ports.</summary>
     public static Port ToMessage(PortOptions options, DatapathPort? port)
     {
         var message = new Port { Number = options.Number, Name = options.InterfaceName, Link = "absent" };
@@ -141,7 +144,26 @@ internal static class ManagementMessages
         message.SentPackets = (ulong)port.Counters.SentPackets;
         message.SentBytes = (ulong)port.Counters.SentBytes;
         message.SendDropped = (ulong)port.Counters.SendDropped;
+        message.AfXdp = port is AfXdpPort device ? ToMessage(device) : null;
         return message;
+    }
+
+    private static AfXdp ToMessage(AfXdpPort port)
+    {
+        var kernel = port.ReadStatistics();
+        return new AfXdp
+        {
+            RxDropped = (ulong)kernel.Dropped,
+            RxInvalidDescs = (ulong)kernel.ReceiveInvalid,
+            TxInvalidDescs = (ulong)kernel.TransmitInvalid,
+            RxRingFull = (ulong)kernel.ReceiveRingFull,
+            RxFillRingEmptyDescs = (ulong)kernel.FillRingEmpty,
+            TxRingEmptyDescs = (ulong)kernel.TransmitRingEmpty,
+            TxRingFull = (ulong)port.RingFullPackets,
+            LiveFrames = (ulong)port.InjectedPackets,
+            LiveFramesRefused = (ulong)port.LostInjections,
+            Queues = (uint)port.QueueCount,
+        };
     }
 
     /// <summary>The packet balance and the sizes of things. Control thread.</summary>

@@ -280,8 +280,9 @@ internal sealed class ManagementService(SwitchParts parts, IHostApplicationLifet
     /// <inheritdoc/>
     public override async Task<ListPortsReply> ListPorts(ListPortsRequest request, ServerCallContext context)
     {
-        var ports = await parts.Rules.RunAsync(() => parts.Ports.All);
-        return new ListPortsReply { Ports = { ports.OrderBy(port => port.Options.Number).Select(port => ManagementMessages.ToMessage(port.Options, port.Port)) } };
+        var ports = await parts.Rules.RunAsync(() =>
+            parts.Ports.All.OrderBy(port => port.Options.Number).Select(port => ManagementMessages.ToMessage(port.Options, port.Port)).ToList());
+        return new ListPortsReply { Ports = { ports } };
     }
 
     /// <inheritdoc/>

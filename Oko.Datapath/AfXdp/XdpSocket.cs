@@ -125,7 +125,8 @@ internal sealed unsafe class XdpSocket : IDisposable
                 (long)statistics.ReceiveRingFull,
                 (long)statistics.FillRingEmpty,
                 (long)statistics.ReceiveInvalidDescriptors,
-                (long)statistics.TransmitInvalidDescriptors);
+                (long)statistics.TransmitInvalidDescriptors,
+                (long)statistics.TransmitRingEmpty);
     }
 
     /// <summary>Closes the socket. After it the kernel reads and writes the UMEM for this socket no more (copy mode).</summary>

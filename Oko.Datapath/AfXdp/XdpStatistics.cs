@@ -9,8 +9,9 @@ namespace Oko.Datapath.AfXdp;
 /// <param name="FillRingEmpty">Times the kernel found no chunk; in copy mode these packets are in <paramref name="Dropped"/> too.</param>
 /// <param name="ReceiveInvalid">Bad addresses in the fill ring: a fault of the switch.</param>
 /// <param name="TransmitInvalid">Bad descriptors in the TX ring: a fault of the switch.</param>
+/// <param name="TransmitRingEmpty">Times the kernel found nothing in the TX ring when it looked: the normal end of sending.</param>
 public readonly record struct XdpStatistics(
-    long Dropped, long ReceiveRingFull, long FillRingEmpty, long ReceiveInvalid, long TransmitInvalid)
+    long Dropped, long ReceiveRingFull, long FillRingEmpty, long ReceiveInvalid, long TransmitInvalid, long TransmitRingEmpty)
 {
     /// <summary>Adds counter by counter: the sum over the queues of a port.</summary>
     public static XdpStatistics operator +(XdpStatistics left, XdpStatistics right) => new(
@@ -18,5 +19,6 @@ public readonly record struct XdpStatistics(
         left.ReceiveRingFull + right.ReceiveRingFull,
         left.FillRingEmpty + right.FillRingEmpty,
         left.ReceiveInvalid + right.ReceiveInvalid,
-        left.TransmitInvalid + right.TransmitInvalid);
+        left.TransmitInvalid + right.TransmitInvalid,
+        left.TransmitRingEmpty + right.TransmitRingEmpty);
 }

@@ -46,6 +46,7 @@ public sealed unsafe class AfXdpPort : DevicePort
     private bool _isSendingRefused;
     private bool _mayInject;
     private long _lostInjections;
+    private long _ringFullPackets;
     private bool _isDisposed;
 
     private AfXdpPort(AfXdpResources resources, uint number, Umem umem, int ringSize)
@@ -89,6 +90,12 @@ public sealed unsafe class AfXdpPort : DevicePort
 
     /// <summary>Packets that left by BPF test runs.</summary>
     public long InjectedPackets => _injector?.InjectedCount ?? 0;
+
+    /// <summary>Packets of BPF test runs that the kernel refused, as far as the worker has noticed.</summary>
+    public long LostInjections => Volatile.Read(ref _lostInjections);
+
+    /// <summary>Packets dropped since the TX ring was full: they came faster than the device sends.</summary>
+    public long RingFullPackets => Volatile.Read(ref _ringFullPackets);
 
     /// <inheritdoc/>
     /// <remarks>Virtual devices hand over what a local stack left to checksum offload; hardware completes it.</remarks>
@@ -194,6 +201,7 @@ public sealed unsafe class AfXdpPort : DevicePort
             // Full: send what is there, then offer the room that this made.
             Flush(socket);
             accepted = ring.Reserve((uint)count);
+            Volatile.Write(ref _ringFullPackets, _ringFullPackets + count - accepted);
         }
 
         for (var n = 0u; n < accepted; n++)
@@ -393,7 +401,7 @@ public sealed unsafe class AfXdpPort : DevicePort
         if (lost > _lostInjections)
         {
             Counters.AddSendDropped(lost - _lostInjections);
-            _lostInjections = lost;
+            Volatile.Write(ref _lostInjections, lost);
             Volatile.Write(ref _mayInject, false);
         }
     }

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Oko.System.Tests.Lab;
 
@@ -72,6 +74,38 @@ public sealed class TrafficTests
         network.AddLink(2);
         Await.Until(() => network.Ping(1, 2, count: 1) == 1, seconds: 10, "the port forwards again");
         oko.HasExited.Should().BeFalse();
+    }
+
+    [Test]
+    public void PortShow_SwitchStoppedUnderLoad_CountsWhatTheKernelLost()
+    {
+        using var network = new Network("okolost", 2);
+        using var oko = SwitchProcess.StartWithListener(network, 2);
+        network.Ping(1, 2).Should().Be(3);
+        Lost().Should().Be(0);
+
+        // More packets than the rings hold, while nobody takes them.
+        Command.Check(5, "kill", "-STOP", oko.Id.ToString());
+        Namespace.Run(network.HostSpace(1), () =>
+        {
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+            socket.Connect(new IPEndPoint(IPAddress.Parse(Network.Address(2)), 2000));
+            for (var number = 0; number < 10_000; number++)
+            {
+                socket.Send([1]);
+            }
+        });
+        Command.Check(5, "kill", "-CONT", oko.Id.ToString());
+
+        Lost().Should().BeInRange(1, 10_000);
+        oko.Oko("port", "show", "p1").Should().Contain("AF_XDP native copy").And.Contain("rx_fill_ring_empty_descs").And.Contain("tx_ring_full");
+
+        long Lost()
+        {
+            using var report = JsonDocument.Parse(oko.Oko("port", "show", "1", "--format", "json"));
+            var counters = report.RootElement.GetProperty("af_xdp");
+            return counters.GetProperty("rx_dropped").GetInt64() + counters.GetProperty("rx_ring_full").GetInt64();
+        }
     }
 
     [Test]

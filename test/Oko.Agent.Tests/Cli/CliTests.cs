@@ -158,6 +158,24 @@ public sealed class CliTests
         json.RootElement[1].GetProperty("name").GetString().Should().Be("eth12");
     }
 
+    [TestCase("eth12")]
+    [TestCase("12")]
+    public async Task PortShow_ByNameOrNumber_ShowsItsCounters(string port)
+    {
+        (await _switch.RunAsync("port", "show", port)).Should().StartWith("port 12, eth12, ").And.Contain("send_dropped").And.NotContain("rx_ring_full");
+        using var json = await JsonAsync("port", "show", port);
+        json.RootElement.GetProperty("number").GetInt32().Should().Be(12);
+        json.RootElement.TryGetProperty("af_xdp", out _).Should().BeFalse("a port in memory has no AF_XDP sockets");
+    }
+
+    [Test]
+    public async Task PortShow_NoSuchPort_SaysHowToFindOne()
+    {
+        var outcome = await ManagementBench.RunLocalAsync("port", "show", "eth13", "--management", _switch.SocketPath);
+        outcome.ExitCode.Should().Be(ExitCode.Failure);
+        outcome.Errors.Should().Contain("eth13: the switch has no such port; `oko port list`");
+    }
+
     [Test]
     public async Task Stats_AfterTraffic_Balance()
     {

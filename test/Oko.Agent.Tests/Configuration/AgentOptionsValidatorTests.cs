@@ -1,4 +1,5 @@
 using Oko.Agent.Configuration;
+using Oko.Datapath.AfXdp;
 
 namespace Oko.Agent.Tests.Configuration;
 
@@ -59,6 +60,12 @@ public sealed class AgentOptionsValidatorTests
         options.Ports.Should().BeEmpty();
     }
 
+    [TestCase(null, TransmitMode.Automatic)]
+    [TestCase("auto", TransmitMode.Automatic)]
+    [TestCase("ring", TransmitMode.Ring)]
+    public void Validate_Transmit_IsTaken(string? text, TransmitMode mode) =>
+        Validate(new AgentSettings { Transmit = text }).Transmit.Should().Be(mode);
+
     [Test]
     public void Validate_ControllerWithoutFailMode_IsSecure() =>
         Validate(new AgentSettings { Controllers = ["tcp:127.0.0.1:6653"] }).FailMode.Should().Be(FailMode.Secure);
@@ -93,12 +100,13 @@ public sealed class AgentOptionsValidatorTests
             FailMode = "open",
             Management = "/tmp/",
             Cpu = "-1",
+            Transmit = "fast",
             LogLevel = "loud",
         };
 
         var faults = Fault(settings);
 
-        faults.Should().HaveCount(12);
+        faults.Should().HaveCount(13);
         faults.Should().ContainSingle(fault => fault.Contains("--datapath-id xyz") && fault.Contains("16 hex digits"));
         faults.Should().ContainSingle(fault => fault.Contains("http://1.2.3.4"));
         faults.Should().ContainSingle(fault => fault.StartsWith("--controller ptcp:6653") && fault.Contains("--listen"));
@@ -110,6 +118,7 @@ public sealed class AgentOptionsValidatorTests
         faults.Should().ContainSingle(fault => fault.Contains("--fail-mode open"));
         faults.Should().ContainSingle(fault => fault.Contains("--management /tmp/"));
         faults.Should().ContainSingle(fault => fault.Contains("--cpu -1"));
+        faults.Should().ContainSingle(fault => fault.Contains("--transmit fast: allowed are auto"));
         faults.Should().ContainSingle(fault => fault.Contains("--log-level loud"));
     }
 

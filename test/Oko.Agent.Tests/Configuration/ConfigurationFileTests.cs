@@ -19,6 +19,7 @@ public sealed class ConfigurationFileTests
               "management": "/run/oko/a.sock",
               "cpu": 1,
               "filter-admins": ["tls", "ptcp:6654"],
+              "transmit": "ring",
               "log-level": "debug",
             }
             """);
@@ -33,6 +34,7 @@ public sealed class ConfigurationFileTests
             Management = "/run/oko/a.sock",
             Cpu = "1",
             FilterAdmins = ["tls", "ptcp:6654"],
+            Transmit = "ring",
             LogLevel = "debug",
         });
     }
