@@ -11,7 +11,7 @@ internal static class PacketFile
     private const long MaxBytes = 1L << 30;
 
     /// <summary>The Ethernet frames of a capture. One that was cut when it was captured is as long as what is left of it.</summary>
-    /// <exception cref="CliException">The file cannot be read, holds no Ethernet frames, none at all, or over 1 GiB of them.</exception>
+    /// <exception cref="CliException">The file cannot be read, holds no Ethernet frames, none at all, one that is too long, or over 1 GiB of them.</exception>
     public static PacketSet Read(string path)
     {
         try
@@ -27,6 +27,11 @@ internal static class PacketFile
             long bytes = 0;
             while (file.GetNextPacket(out var packet) == GetPacketStatus.PacketRead)
             {
+                if (packet.Data.Length > FilterContext.MaxPacketBytes)
+                {
+                    throw new CliException($"{path}: packet {packets.Count + 1} has {packet.Data.Length} bytes; filters take packets of up to {FilterContext.MaxPacketBytes}.");
+                }
+
                 bytes += packet.Data.Length;
                 if (bytes > MaxBytes)
                 {

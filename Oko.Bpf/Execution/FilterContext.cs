@@ -19,6 +19,9 @@ public unsafe struct FilterContext
     /// <summary>Size of the structure in bytes.</summary>
     public const int SizeBytes = 48;
 
+    /// <summary>Longest packet in bytes. What the verifier proves holds for packets up to this length.</summary>
+    public const int MaxPacketBytes = 65535;
+
     /// <summary>Offset of <see cref="Packet"/>.</summary>
     public const int PacketOffset = 0;
 
@@ -49,7 +52,7 @@ public unsafe struct FilterContext
     /// <summary>One past the last byte of the packet.</summary>
     [FieldOffset(PacketEndOffset)] public byte* PacketEnd;
 
-    /// <summary>Length of the packet in bytes: <see cref="PacketEnd"/> - <see cref="Packet"/>.</summary>
+    /// <summary>Length of the packet in bytes: <see cref="PacketEnd"/> - <see cref="Packet"/>, at most <see cref="MaxPacketBytes"/>.</summary>
     [FieldOffset(LengthOffset)] public ulong Length;
 
     /// <summary>OpenFlow number of the ingress port.</summary>

@@ -16,10 +16,16 @@ public sealed unsafe class PacketSet : IDisposable
     private byte* _buffer;
 
     /// <summary>Copies packets.</summary>
-    /// <param name="packets">Ethernet frames of any length.</param>
+    /// <param name="packets">Ethernet frames.</param>
+    /// <exception cref="ArgumentException">One is longer than <see cref="FilterContext.MaxPacketBytes"/>.</exception>
     /// <exception cref="OutOfMemoryException">There is no memory for them.</exception>
     public PacketSet(IReadOnlyList<byte[]> packets)
     {
+        if (packets.Any(packet => packet.Length > FilterContext.MaxPacketBytes))
+        {
+            throw new ArgumentException($"packets have at most {FilterContext.MaxPacketBytes} bytes", nameof(packets));
+        }
+
         _buffer = (byte*)NativeMemory.AlignedAlloc((nuint)packets.Sum(packet => Padded(packet.Length)), BufferAlignmentBytes);
         _records = new PacketRecord[packets.Count];
         byte* next = _buffer;

@@ -1,3 +1,4 @@
+using Oko.Bpf.Execution;
 using Oko.Bpf.Isa;
 
 namespace Oko.Bpf.Verifier;
@@ -236,7 +237,7 @@ public sealed partial class ProgramVerifier
             && _state.Proven(right.Id) is >= 0 and var proven && proven >= right.Offset && right.Offset + (long)right.Value.Min >= 0)
         {
             // The address is neither in front of the packet nor behind its end: what lies between is what is left of the packet.
-            return new RegisterState(RegisterKind.Scalar, Scalar.Range(0, LongestPacket), Id: FreshId(), Tail: right.Id, TailOffset: right.Offset);
+            return new RegisterState(RegisterKind.Scalar, Scalar.Range(0, FilterContext.MaxPacketBytes), Id: FreshId(), Tail: right.Id, TailOffset: right.Offset);
         }
 
         return RegisterState.Number(left.Kind == RegisterKind.Packet && right.Kind == RegisterKind.Packet && left.Id == right.Id

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Oko.Bpf.Execution;
 using Oko.Bpf.Helpers;
 using Oko.Bpf.Isa;
 using Oko.Bpf.Loading;
@@ -64,8 +65,6 @@ public sealed record VerifierInput
 /// <summary>Proves that a program is safe to run, or says why not. One use per program; any thread.</summary>
 public sealed partial class ProgramVerifier
 {
-    private const int LongestPacket = 65535;
-
     // Joining this many values takes about as long as looking at an instruction.
     private const int ValuesPerStep = 8;
 
@@ -245,7 +244,7 @@ public sealed partial class ProgramVerifier
         }
     }
 
-    private RegisterState Length() => new(RegisterKind.Scalar, Scalar.Range(0, LongestPacket), Id: FreshId(), Tail: 0);
+    private RegisterState Length() => new(RegisterKind.Scalar, Scalar.Range(0, FilterContext.MaxPacketBytes), Id: FreshId(), Tail: 0);
 
     private int FreshId() => ++_lastId;
 

@@ -47,6 +47,7 @@ public sealed class BenchCommandTests
         (await Fail(ExitCode.Usage, Fixture("blocklist-v3.o"), "--packets", capture, "--rounds", "0")).Should().Contain("1 to 100000");
         (await Fail(ExitCode.Failure, Fixture("blocklist-v3.o"), "--packets", Capture([]))).Should().Contain("no packets");
         (await Fail(ExitCode.Failure, Fixture("blocklist-v3.o"), "--packets", Capture([Ipv4Packet()], linkType: 113))).Should().Contain("Ethernet");
+        (await Fail(ExitCode.Failure, Fixture("blocklist-v3.o"), "--packets", Capture([Ipv4Packet(), new byte[65536]]))).Should().Contain("packet 2 has 65536 bytes").And.Contain("65535");
         (await Fail(ExitCode.Failure, capture, "--packets", capture)).Should().Contain("ELF");
     }
 
@@ -72,7 +73,7 @@ public sealed class BenchCommandTests
     {
         var path = Path.Combine(_folder, Path.GetRandomFileName());
         using var file = new BinaryWriter(File.Create(path));
-        foreach (var number in new[] { unchecked((int)0xA1B2C3D4), 0x00040002, 0, 0, 65535, linkType })
+        foreach (var number in new[] { unchecked((int)0xA1B2C3D4), 0x00040002, 0, 0, 262144, linkType })
         {
             file.Write(number);
         }
