@@ -39,10 +39,10 @@ namespace Oko.Datapath.Tables;
 internal sealed unsafe class TupleSpace
 {
     // With this many masks each has a tuple of its own: they are few enough to be asked one after the other.
-    private const int MostMasks = 12;
+    private const int MostMasks = 4;
 
     // Entries of a shared tuple that are compared one after the other; the next one goes to a tuple that names more bits.
-    private const int MostAlike = 8;
+    private const int MostAlike = 16;
 
     private readonly Dictionary<FlowPattern, MaskTuple> _byMask = [];
     private readonly Dictionary<FlowPattern, MaskUse> _masks = [];
