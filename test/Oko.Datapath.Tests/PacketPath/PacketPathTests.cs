@@ -25,7 +25,7 @@ public sealed class PacketPathTests
         "FrameAllocator.FailFreedTwice",
 
         // Ports without a network, of tests; and of `oko bench`, which stops its clock meanwhile.
-        "MemoryPort.Receive", "MemoryPort.Transmit", "TracePort.TryTurn",
+        "MemoryPort.Receive", "MemoryPort.Transmit", "TraceLane.TryTurn",
     ];
 
     /// <summary>What may be called of the class library: a type and a method, or all of a type. None of it allocates or waits.</summary>
@@ -51,7 +51,7 @@ public sealed class PacketPathTests
         string.Join(Environment.NewLine, walk.Faults).Should().BeEmpty();
         walk.UsedExceptions.Should().BeEquivalentTo(Exceptions, "an exception that nothing needs any more would let something else pass");
         walk.Methods.Select(PathWalk.Name).Should().Contain(
-            ["PacketPipeline.Finish", "TupleSpace.Lookup", "AfXdpPort.Transmit", "HeaderEditor.Set", "Meter.Measure", "PortQueue.Flush"], "packets run through these");
+            ["PacketPipeline.Finish", "TupleSpace.Lookup", "AfXdpLane.Transmit", "HandOverRing.TryStage", "HeaderEditor.Set", "Meter.Measure", "PortQueue.Flush"], "packets run through these");
     }
 
     private static bool IsListed(MethodBase method) =>
