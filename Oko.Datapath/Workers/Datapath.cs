@@ -184,8 +184,21 @@ public sealed class Datapath : IDisposable
     public void RemoveEntry(FlowEntry entry) => _tables[entry.TableId].Remove(entry);
 
     /// <summary>Returns when all workers run on tables that include every change made before the call, and have taken every
-    /// packet injected before it.</summary>
-    public void Synchronize() => Array.ForEach(_workers, worker => worker.Synchronize());
+    /// packet injected before it, also where one handed it over to another.</summary>
+    public void Synchronize()
+    {
+        Array.ForEach(_workers, worker => worker.Synchronize());
+        foreach (var ring in _rings)
+        {
+            ring?.WaitUntilTaken();
+        }
+
+        if (_workers.Length > 1)
+        {
+            // What was taken is sent at the end of the round.
+            Array.ForEach(_workers, worker => worker.Synchronize());
+        }
+    }
 
     /// <summary>Runs something while all workers stand between two batches; packets wait in the rings of the ports meanwhile. It must
     /// not wait for a worker (<see cref="Synchronize"/>). Its exception comes back as it is.</summary>

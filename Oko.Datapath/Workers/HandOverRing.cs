@@ -7,9 +7,8 @@ namespace Oko.Datapath.Workers;
 // descriptor goes through this ring, the owner of the port copies the packet into a frame of its own, and the slot's return tells the sender
 // that its frame is free again: one copy, made by the core that needs the bytes next.
 //
-// Shared memory of all workers was the alternative: no copy, but each frame must find its way home from the completion ring of another
-// worker's socket, a second ring with the same two cache misses, and one mapping for the sockets of all. A copy of 64 bytes costs less
-// than such a miss, one of 1500 bytes some 20 ns more.
+// Memory shared by all workers was the alternative: no copy, but each frame must find its way home from the completion ring of another
+// worker's socket, through a second ring with as many cache misses as this one has.
 
 /// <summary>A packet on its way to the worker that owns the port.</summary>
 internal struct HandOver
@@ -107,6 +106,18 @@ internal sealed unsafe class HandOverRing : IDisposable
 
     /// <summary>Reader, at the end of a batch: the packets taken were copied.</summary>
     internal void Release() => Volatile.Write(ref Read, Taken);
+
+    /// <summary>Any other thread: returns when the reader has taken what was published before the call, or does not run.</summary>
+    internal void WaitUntilTaken()
+    {
+        var written = Volatile.Read(ref Written);
+        var waiting = new SpinWait();
+        while (Volatile.Read(ref Read) < written && _reader.IsRunning)
+        {
+            _reader.Wake();
+            waiting.SpinOnce(sleep1Threshold: -1);
+        }
+    }
 
     /// <summary>Frees the ring. Both workers have ended.</summary>
     public void Dispose()

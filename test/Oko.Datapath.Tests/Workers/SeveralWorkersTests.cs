@@ -144,6 +144,17 @@ public sealed class SeveralWorkersTests
     }
 
     [Test]
+    public void Synchronize_AfterPacketOutToPortOfAnotherWorker_ItWasSent()
+    {
+        for (var round = 0; round < 200; round++)
+        {
+            _datapath.TryInject(Numbered(round), ReservedPort.Controller, [Output(1)]).Should().BeTrue();
+            _datapath.Synchronize();
+            _ports[0].Take(TimeSpan.Zero).Should().Equal(Numbered(round));
+        }
+    }
+
+    [Test]
     public void ReadPacketIn_FromBothWorkers_AllAreRead()
     {
         Add(1, [], Bench.Apply(Output(ReservedPort.Controller)));
