@@ -188,9 +188,6 @@ internal sealed class AbstractState
     }
 
     /// <summary>What holds on both paths. Ids that differ get a fresh one per pair, so copies stay known as copies.</summary>
-    internal static AbstractState Join(AbstractState a, AbstractState b, Func<int> freshId) => Join(a, b, freshId, out _);
-
-    /// <inheritdoc cref="Join(AbstractState, AbstractState, Func{int})"/>
     /// <param name="a">One path.</param>
     /// <param name="b">The other.</param>
     /// <param name="freshId">Makes names.</param>

@@ -76,15 +76,7 @@ public sealed partial class ProgramVerifier
             throw Refuse(VerifierVerdict.Unsafe, "a function returns the address of a stack variable", "return a number, or let the caller pass the address");
         }
 
-        if (_returned is { } other)
-        {
-            CheckRecords(other, _state);
-            _returned = AbstractState.Join(other, _state, FreshId);
-        }
-        else
-        {
-            _returned = _state;
-        }
+        _returned = _returned is { } other ? Join(other, _state) : _state;
     }
 
     private void CheckComparison(Instruction instruction, RegisterState left, RegisterState right)

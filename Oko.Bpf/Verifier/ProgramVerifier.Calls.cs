@@ -104,8 +104,7 @@ public sealed partial class ProgramVerifier
                 after[register] = before[register];
             }
 
-            CheckRecords(before, after);
-            var joined = AbstractState.Join(before, after, FreshId);
+            var joined = Join(before, after);
             if (joined.SaysTheSame(before))
             {
                 break;

@@ -282,9 +282,7 @@ public sealed partial class ProgramVerifier
 
         if (_states[target] is { } other)
         {
-            CheckRecords(other, state);
-            _states[target] = AbstractState.Join(other, state, FreshId, out var values);
-            CountSteps(values / ValuesPerStep);
+            _states[target] = Join(other, state);
         }
         else if (++_pending > _input.Limits.MaxPendingStates)
         {
@@ -294,6 +292,15 @@ public sealed partial class ProgramVerifier
         {
             _states[target] = state;
         }
+    }
+
+    /// <summary>What holds on both paths, which must have the same records reserved.</summary>
+    private AbstractState Join(AbstractState one, AbstractState other)
+    {
+        CheckRecords(one, other);
+        var joined = AbstractState.Join(one, other, FreshId, out var values);
+        CountSteps(values / ValuesPerStep);
+        return joined;
     }
 
     private void CheckRecords(AbstractState one, AbstractState other)

@@ -72,7 +72,7 @@ public sealed unsafe class FrameAllocator : IDisposable
     {
         if (_free is not null)
         {
-            _ = Mman.Unmap((nint)_free, (nuint)_capacity * sizeof(ulong));
+            Mman.Free(_free, (nuint)_capacity * sizeof(ulong));
             _free = null;
             _count = 0;
         }

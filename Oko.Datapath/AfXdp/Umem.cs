@@ -52,7 +52,7 @@ public sealed unsafe partial class Umem : IDisposable
         FrameCount = frameCount;
         FrameSize = frameSize;
         SizeBytes = (nuint)frameCount * (nuint)frameSize;
-        _memory = Mman.AllocateLarge(SizeBytes);
+        _memory = Mman.Allocate(SizeBytes);
         Frames = new FrameAllocator(frameCount, frameSize);
     }
 
@@ -81,7 +81,7 @@ public sealed unsafe partial class Umem : IDisposable
         {
             _features?.Dispose();
             Frames.Dispose();
-            _ = Mman.Unmap((nint)_memory, Mman.RoundUp(SizeBytes));
+            Mman.Free(_memory, SizeBytes);
             _memory = null;
         }
     }

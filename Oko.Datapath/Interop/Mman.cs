@@ -55,28 +55,12 @@ public static unsafe partial class Mman
     [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
     public static partial int Advise(nint address, nuint length, int advice);
 
-    /// <summary>Zeroed, page-aligned, private memory with all its pages in place.</summary>
-    /// <param name="length">Bytes.</param>
-    /// <returns>The address; give it back with <see cref="Unmap"/>.</returns>
+    /// <summary>Zeroed, private memory with all its pages in place, in huge pages as far as the kernel has any: a core keeps the places of some
+    /// thousand pages at most, and of more small ones it must look each up in memory again and again.</summary>
+    /// <param name="length">Bytes; whole huge pages are taken.</param>
+    /// <returns>The address, at which a huge page can begin; give it back with <see cref="Free"/>.</returns>
     /// <exception cref="OutOfMemoryException">The kernel has none; the text says how much was asked for.</exception>
     public static byte* Allocate(nuint length)
-    {
-        var address = Map(0, length, ProtectRead | ProtectWrite, MapPrivate | MapAnonymous | MapPopulate, -1, 0);
-        if (address == MapFailed)
-        {
-            throw new OutOfMemoryException($"mmap of {length} bytes: {Errno.Describe(Marshal.GetLastPInvokeError())}");
-        }
-
-        // SAFETY: the mapping is ours alone, of the length asked for, until the caller unmaps it.
-        return (byte*)address;
-    }
-
-    /// <summary>The same at an address that huge pages can begin at, in huge pages as far as the kernel has any: a core keeps the places of some
-    /// thousand pages at most, and of more small ones it must look each up in memory again and again.</summary>
-    /// <param name="length">Bytes.</param>
-    /// <returns>The address; give it back with <see cref="Unmap"/> and the length that <see cref="RoundUp"/> gives.</returns>
-    /// <exception cref="OutOfMemoryException">The kernel has none; the text says how much was asked for.</exception>
-    public static byte* AllocateLarge(nuint length)
     {
         length = RoundUp(length);
         var address = Map(0, length + HugePageBytes, ProtectRead | ProtectWrite, MapPrivate | MapAnonymous, -1, 0);
@@ -104,6 +88,10 @@ public static unsafe partial class Mman
         return memory;
     }
 
-    /// <summary>A length in whole huge pages.</summary>
-    public static nuint RoundUp(nuint length) => (length + HugePageBytes - 1) & ~(HugePageBytes - 1);
+    /// <summary>Gives memory of <see cref="Allocate"/> back.</summary>
+    /// <param name="memory">SAFETY: what Allocate returned; nothing may use it any more.</param>
+    /// <param name="length">The length given then.</param>
+    public static void Free(void* memory, nuint length) => _ = Unmap((nint)memory, RoundUp(length));
+
+    private static nuint RoundUp(nuint length) => (length + HugePageBytes - 1) & ~(HugePageBytes - 1);
 }

@@ -43,6 +43,10 @@
 #define LOAD(sz, d, s, o) INSN(BPF_LDX | BPF_MEM | sz, d, s, o, 0)
 #define STORE(sz, d, o, s) INSN(BPF_STX | BPF_MEM | sz, d, s, o, 0)
 #define RETURN(i) SET(0, i), INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+/* r0 = where the value of a map is whose key stands at r10 - 4 */
+#define LOOK_UP(map) MOV(2, 10), ALU(BPF_ADD, 2, -4), MAP(1, map), CALL(map_lookup_elem)
+/* adds one to what r0 points to */
+#define COUNT SET(1, 1), INSN(BPF_STX | BPF_ATOMIC | BPF_DW, 0, 1, 0, BPF_ADD)
 
 #define LIVE_BATCH 256
 #define MAX_FLOWS 60000
@@ -67,9 +71,11 @@ static long bpf(int cmd, union bpf_attr *attr)
 	return syscall(SYS_bpf, cmd, attr, sizeof(*attr));
 }
 
-static void enter(const char *netns)
+/* Enters the namespace of a device; the device's index. */
+static unsigned int enter(const char *netns, const char *device)
 {
 	char path[256];
+	unsigned int ifindex;
 	int fd;
 
 	snprintf(path, sizeof(path), "/var/run/netns/%s", netns);
@@ -77,6 +83,10 @@ static void enter(const char *netns)
 	if (fd < 0 || setns(fd, CLONE_NEWNET))
 		fail(path);
 	close(fd);
+	ifindex = if_nametoindex(device);
+	if (!ifindex)
+		fail(device);
+	return ifindex;
 }
 
 static int load(const struct bpf_insn *insns, unsigned int count)
@@ -134,13 +144,9 @@ static int sink(int counter, int times)
 		INSN(BPF_JMP32 | BPF_JNE | BPF_K, 5, 0, 0, MARK),		/* not ours: pass */
 		LOAD(BPF_DW, 6, 2, TIME_AT),
 		INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0),
-		MOV(2, 10),
-		ALU(BPF_ADD, 2, -4),
-		MAP(1, counter),
-		CALL(map_lookup_elem),
+		LOOK_UP(counter),
 		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 0, 0),
-		SET(1, 1),
-		INSN(BPF_STX | BPF_ATOMIC | BPF_DW, 0, 1, 0, BPF_ADD),
+		COUNT,
 		INSN(BPF_JMP | BPF_JEQ | BPF_K, 6, 0, 0, 0),			/* no time in it: drop */
 		CALL(ktime_get_ns),
 		INSN(BPF_ALU64 | BPF_SUB | BPF_X, 0, 6, 0, 0),
@@ -148,13 +154,9 @@ static int sink(int counter, int times)
 		INSN(BPF_JMP | BPF_JLT | BPF_K, 0, 0, 1, TIME_BUCKETS),
 		SET(0, TIME_BUCKETS - 1),
 		STORE(BPF_W, 10, -4, 0),
-		MOV(2, 10),
-		ALU(BPF_ADD, 2, -4),
-		MAP(1, times),
-		CALL(map_lookup_elem),
+		LOOK_UP(times),
 		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2, 0),
-		SET(1, 1),
-		INSN(BPF_STX | BPF_ATOMIC | BPF_DW, 0, 1, 0, BPF_ADD),
+		COUNT,
 		RETURN(XDP_DROP),
 		RETURN(XDP_PASS),
 	};
@@ -180,10 +182,7 @@ static int generator(unsigned int ifindex, int heads, unsigned int flows, enum p
 		STORE(BPF_W, 10, -4, 0),
 		LOAD(BPF_W, 7, 6, 0),						/* r7 = data */
 		LOAD(BPF_W, 8, 6, 4),						/* r8 = data_end */
-		MOV(2, 10),
-		ALU(BPF_ADD, 2, -4),
-		MAP(1, heads),
-		CALL(map_lookup_elem),
+		LOOK_UP(heads),
 		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3, 0),
 		MOV(1, 7),
 		ALU(BPF_ADD, 1, LEAST),
@@ -353,7 +352,7 @@ int main(int argc, char **argv)
 {
 	static uint64_t times_before[TIME_BUCKETS];
 	static unsigned char frame[2048];
-	unsigned int size, flows = 1, from, to, i;
+	unsigned int size, flows = 1, from, i;
 	uint64_t sent = 0, sent_before = 0, received_before = 0, received;
 	double seconds, pps = 0, start, begun = 0, end, due;
 	int counter, times, heads, program, option, latency = 0, out = -1;
@@ -394,15 +393,8 @@ int main(int argc, char **argv)
 			fail("storing a head");
 	}
 	make_head(frame, pattern, 0, flows, size);
-	enter(argv[2]);
-	to = if_nametoindex(argv[3]);
-	if (!to)
-		fail(argv[3]);
-	attach(sink(counter, times), to);
-	enter(argv[0]);
-	from = if_nametoindex(argv[1]);
-	if (!from)
-		fail(argv[1]);
+	attach(sink(counter, times), enter(argv[2], argv[3]));
+	from = enter(argv[0], argv[1]);
 
 	memset(frame + 24, 0, 2);
 	memset(frame + 26, 0, 4);

@@ -106,7 +106,9 @@ public sealed unsafe class RuleTableTests
         const int SearchedTogether = 8 * LookupGroup.Size;
         var ordered = entries.OrderByDescending(entry => entry.Rank).ToArray();
         var wrong = 0;
-        Parallel.ForEach(keys.Chunk(SearchedTogether), () => new LookupGroup(), (chunk, _, group) =>
+        // No more threads than run at a time: each goes through all entries, and caches do not hold that for many.
+        var processors = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount };
+        Parallel.ForEach(keys.Chunk(SearchedTogether), processors, () => new LookupGroup(), (chunk, _, group) =>
         {
             var expected = SearchLinearly(ordered, chunk);
             for (var start = 0; start < chunk.Length; start += LookupGroup.Size)

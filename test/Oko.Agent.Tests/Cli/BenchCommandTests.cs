@@ -21,7 +21,7 @@ public sealed class BenchCommandTests
         // One source over its rate: with a microsecond per packet its burst of 20 is used up by the rounds before the measured ones.
         var capture = Capture(Enumerable.Repeat(Ipv4Packet(), 100));
         var outcome = await ManagementBench.RunLocalAsync(
-            "bench", "filter", Fixture("rate-limiter.o"), "--packets", capture, "--engine", engine, "--rounds", "2", "--format", "json");
+            "bench", "filter", SourceTree.BpfObject("rate-limiter.o"), "--packets", capture, "--engine", engine, "--rounds", "2", "--format", "json");
         outcome.ExitCode.Should().Be(ExitCode.Success, outcome.Errors);
         using var json = JsonDocument.Parse(outcome.Output);
         json.RootElement.GetProperty("packets").GetInt32().Should().Be(100);
@@ -33,7 +33,7 @@ public sealed class BenchCommandTests
     [Test]
     public async Task BenchFilter_Table_NamesWhatWasMeasured()
     {
-        var outcome = await ManagementBench.RunLocalAsync("bench", "filter", Fixture("blocklist-v3.o"), "--packets", Capture([Ipv4Packet(), new byte[3], []]), "--rounds", "1");
+        var outcome = await ManagementBench.RunLocalAsync("bench", "filter", SourceTree.BpfObject("blocklist-v3.o"), "--packets", Capture([Ipv4Packet(), new byte[3], []]), "--rounds", "1");
         outcome.Output.Should().Contain("blocklist: ").And.Contain("3 packets, 1 rounds, engine il").And.Contain("accepted: 0 of 3").And.Contain("allocated: 0 bytes");
     }
 
@@ -41,13 +41,13 @@ public sealed class BenchCommandTests
     public async Task BenchFilter_WrongInput_SaysWhatIsAllowed()
     {
         var capture = Capture([Ipv4Packet()]);
-        (await Fail(ExitCode.Usage, Fixture("blocklist-v3.o"))).Should().Contain("--packets");
-        (await Fail(ExitCode.Usage, Fixture("blocklist-v3.o"), "--packets", Fixture("blocklist-v3.o"))).Should().Contain("Name a pcap or pcapng file");
-        (await Fail(ExitCode.Usage, Fixture("blocklist-v3.o"), "--packets", capture, "--engine", "jit")).Should().Contain("il and interpreter");
-        (await Fail(ExitCode.Usage, Fixture("blocklist-v3.o"), "--packets", capture, "--rounds", "0")).Should().Contain("1 to 100000");
-        (await Fail(ExitCode.Failure, Fixture("blocklist-v3.o"), "--packets", Capture([]))).Should().Contain("no packets");
-        (await Fail(ExitCode.Failure, Fixture("blocklist-v3.o"), "--packets", Capture([Ipv4Packet()], linkType: 113))).Should().Contain("Ethernet");
-        (await Fail(ExitCode.Failure, Fixture("blocklist-v3.o"), "--packets", Capture([Ipv4Packet(), new byte[65536]]))).Should().Contain("packet 2 has 65536 bytes").And.Contain("65535");
+        (await Fail(ExitCode.Usage, SourceTree.BpfObject("blocklist-v3.o"))).Should().Contain("--packets");
+        (await Fail(ExitCode.Usage, SourceTree.BpfObject("blocklist-v3.o"), "--packets", SourceTree.BpfObject("blocklist-v3.o"))).Should().Contain("Name a pcap or pcapng file");
+        (await Fail(ExitCode.Usage, SourceTree.BpfObject("blocklist-v3.o"), "--packets", capture, "--engine", "jit")).Should().Contain("il and interpreter");
+        (await Fail(ExitCode.Usage, SourceTree.BpfObject("blocklist-v3.o"), "--packets", capture, "--rounds", "0")).Should().Contain("1 to 100000");
+        (await Fail(ExitCode.Failure, SourceTree.BpfObject("blocklist-v3.o"), "--packets", Capture([]))).Should().Contain("no packets");
+        (await Fail(ExitCode.Failure, SourceTree.BpfObject("blocklist-v3.o"), "--packets", Capture([Ipv4Packet()], linkType: 113))).Should().Contain("Ethernet");
+        (await Fail(ExitCode.Failure, SourceTree.BpfObject("blocklist-v3.o"), "--packets", Capture([Ipv4Packet(), new byte[65536]]))).Should().Contain("packet 2 has 65536 bytes").And.Contain("65535");
         (await Fail(ExitCode.Failure, capture, "--packets", capture)).Should().Contain("ELF");
     }
 
@@ -67,7 +67,6 @@ public sealed class BenchCommandTests
         return packet;
     }
 
-    private static string Fixture(string name) => Path.Combine(SourceTree.Root, "test", "TestData", "bpf", name);
 
     private string Capture(IEnumerable<byte[]> packets, int linkType = 1)
     {

@@ -18,7 +18,7 @@ public sealed class ElfFilterTests
     [Test]
     public async Task Map_KeysAndValues_AreTypedByTheObject()
     {
-        await _switch.RunAsync("filter", "load", "1", Fixture("blocklist-v3.o"));
+        await _switch.RunAsync("filter", "load", "1", SourceTree.BpfObject("blocklist-v3.o"));
         await _switch.RunAsync("map", "update", "1", "blocked", "172.16.0.14", "1", "10.0.0.1", "0x10");
         using var dump = JsonDocument.Parse(await _switch.RunAsync("map", "dump", "1", "blocked", "--format", "json"));
         dump.RootElement.EnumerateArray().ToDictionary(entry => entry.GetProperty("key").GetString()!, entry => entry.GetProperty("value").GetInt64())
@@ -31,13 +31,13 @@ public sealed class ElfFilterTests
     [Test]
     public async Task Filter_InAFlowEntry_DecidesOnPackets()
     {
-        await _switch.RunAsync("filter", "load", "1", Fixture("blocklist-v3.o"));
+        await _switch.RunAsync("filter", "load", "1", SourceTree.BpfObject("blocklist-v3.o"));
         await _switch.RunAsync("flow", "add", "priority=100,filter=1,actions=output:3", "priority=0,actions=output:2");
         _switch.Bench.Forward(1, 2);
         await _switch.RunAsync("map", "update", "1", "blocked", "10.0.0.1", "0");
         _switch.Bench.Forward(1, 3);
         (await _switch.RunAsync("map", "dump", "1", "0")).Should().MatchRegex(@"10\.0\.0\.1 +1\n");
-        (await _switch.RunAsync("filter", "load", "1", Fixture("blocklist-v1.o"), "--replace", "--keep-maps")).Should().Contain("map blocked: content kept");
+        (await _switch.RunAsync("filter", "load", "1", SourceTree.BpfObject("blocklist-v1.o"), "--replace", "--keep-maps")).Should().Contain("map blocked: content kept");
         _switch.Bench.Forward(1, 3);
         (await _switch.RunAsync("map", "dump", "1", "0")).Should().MatchRegex(@"10\.0\.0\.1 +2\n");
     }
@@ -47,14 +47,14 @@ public sealed class ElfFilterTests
     [TestCase("synopts.o")]
     public async Task Fixture_OfEachConvention_Loads(string name)
     {
-        await _switch.RunAsync("filter", "load", "1", Fixture(name));
-        (await ManagementBench.RunLocalAsync("filter", "check", Fixture(name))).Should().Match<CliOutcome>(outcome => outcome.ExitCode == 0 && outcome.Output.Contains("accepted"));
+        await _switch.RunAsync("filter", "load", "1", SourceTree.BpfObject(name));
+        (await ManagementBench.RunLocalAsync("filter", "check", SourceTree.BpfObject(name))).Should().Match<CliOutcome>(outcome => outcome.ExitCode == 0 && outcome.Output.Contains("accepted"));
     }
 
     [Test]
     public async Task Check_BrokenObjects_AreRefusedWithExitCodeOne()
     {
-        var good = File.ReadAllBytes(Fixture("blocklist-v3.o"));
+        var good = File.ReadAllBytes(SourceTree.BpfObject("blocklist-v3.o"));
         foreach (var (name, bytes) in new (string, byte[])[] { ("cut", good[..(good.Length / 2)]), ("empty", []), ("noise", [.. Enumerable.Range(0, 500).Select(i => (byte)(i * 37))]) })
         {
             var outcome = await ManagementBench.RunLocalAsync("filter", "check", _switch.WriteFile(name, bytes));
@@ -66,12 +66,12 @@ public sealed class ElfFilterTests
 
     [Test]
     public async Task Check_EntryNotInTheObject_ListsThoseThatAre() =>
-        (await ManagementBench.RunLocalAsync("filter", "check", Fixture("blocklist-v3.o"), "--entry", "nosuch")).Errors.Should().Contain("blocklist");
+        (await ManagementBench.RunLocalAsync("filter", "check", SourceTree.BpfObject("blocklist-v3.o"), "--entry", "nosuch")).Errors.Should().Contain("blocklist");
 
     [Test]
     public async Task Check_Json_IsOneDocumentWhateverTheVerdict()
     {
-        using var accepted = JsonDocument.Parse((await ManagementBench.RunLocalAsync("filter", "check", Fixture("blocklist-v3.o"), "--format", "json")).Output);
+        using var accepted = JsonDocument.Parse((await ManagementBench.RunLocalAsync("filter", "check", SourceTree.BpfObject("blocklist-v3.o"), "--format", "json")).Output);
         accepted.RootElement.GetProperty("accepted").GetBoolean().Should().BeTrue();
         accepted.RootElement.GetProperty("worst_case_instructions").GetInt32().Should().BePositive();
         using var refused = JsonDocument.Parse((await ManagementBench.RunLocalAsync("filter", "check", _switch.WriteFile("x", [1, 2, 3]), "--format", "json")).Output);
@@ -88,16 +88,5 @@ public sealed class ElfFilterTests
 
         System.Text.Encoding.UTF8.GetByteCount(sent.Text).Should().BeLessThanOrEqualTo(4000);
         sent.Text.Should().EndWith("left out]");
-    }
-
-    private static string Fixture(string name)
-    {
-        var folder = new DirectoryInfo(TestContext.CurrentContext.TestDirectory);
-        while (!File.Exists(Path.Combine(folder!.FullName, "OkoSwitch.sln")))
-        {
-            folder = folder.Parent;
-        }
-
-        return Path.Combine(folder.FullName, "test", "TestData", "bpf", name);
     }
 }

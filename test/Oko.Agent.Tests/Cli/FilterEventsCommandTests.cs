@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Grpc.Core;
-using Oko.Agent.Management;
 using Oko.Agent.Management.V1;
 using Oko.Agent.Tests.Rules;
 
@@ -10,27 +9,19 @@ namespace Oko.Agent.Tests.Cli;
 /// <summary>What filters write into ring buffers, as <c>oko filter events</c> and its call show it (typed.c, mapkinds.c).</summary>
 public sealed class FilterEventsCommandTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
-
     private ManagementBench _switch = null!;
-    private ManagementClient _client = null!;
 
     [SetUp]
     public async Task SetUp()
     {
         _switch = ManagementBench.WithElfObjects();
-        _client = ManagementClient.Connect(_switch.SocketPath);
-        await LoadAsync("typed.o");
+        await _switch.LoadAsync("typed.o");
         // Every packet comes out, whether the filter says that its record was written or not.
         await _switch.RunAsync("flow", "add", "priority=5,filter=1,actions=output:2", "priority=0,actions=output:2");
     }
 
     [TearDown]
-    public async Task TearDown()
-    {
-        _client.Dispose();
-        await _switch.DisposeAsync();
-    }
+    public async Task TearDown() => await _switch.DisposeAsync();
 
     [Test]
     public async Task Records_OfATypedRingBuffer_AreText()
@@ -63,7 +54,7 @@ public sealed class FilterEventsCommandTests
     [Test]
     public async Task Records_WithoutType_AreHexadecimal()
     {
-        await LoadAsync("mapkinds.o", "--entry", "events", "--replace");
+        await _switch.LoadAsync("mapkinds.o", "--entry", "events", "--replace");
         Forward(60);
         (await _switch.RunAsync("filter", "events", "1", "--count", "2")).Should().MatchRegex("^[0-9.]+ ring: 010000003c000000\n[0-9.]+ ring: 0300000004000000\n$");
     }
@@ -100,7 +91,6 @@ public sealed class FilterEventsCommandTests
         while (!events.IsCompleted)
         {
             Forward(64);
-            await Task.WhenAny(events, Task.Delay(20));
         }
 
         var lines = (await events).Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -145,7 +135,7 @@ public sealed class FilterEventsCommandTests
         for (var round = 0; round < 3; round++)
         {
             Forward(64);
-            await LoadAsync("typed.o", "--replace", "--keep-maps");
+            await _switch.LoadAsync("typed.o", "--replace", "--keep-maps");
             Forward(60);
             var (first, second) = (await NextAsync(call), await NextAsync(call));
             (first.Text, first.Lost, second.Text, second.Lost).Should().Be(("{source=10.0.0.1,length=64,what=\"packet\"}", 0, "hex:01000000", 0));
@@ -157,7 +147,7 @@ public sealed class FilterEventsCommandTests
     {
         using var call = await WatchAsync();
         Forward(64);
-        await LoadAsync("blocklist-v3.o", "--replace");
+        await _switch.LoadAsync("blocklist-v3.o", "--replace");
         (await NextAsync(call)).Text.Should().Contain("length=64");
         await ExpectEndAsync(call);
     }
@@ -183,20 +173,20 @@ public sealed class FilterEventsCommandTests
 
     private static async Task<FilterEventRecord> NextAsync(AsyncServerStreamingCall<FilterEventRecord> call)
     {
-        (await call.ResponseStream.MoveNext(default).WaitAsync(Patience)).Should().BeTrue();
+        (await call.ResponseStream.MoveNext(default).WaitAsync(ManagementBench.Patience)).Should().BeTrue();
         return call.ResponseStream.Current;
     }
 
     private static async Task ExpectEndAsync(AsyncServerStreamingCall<FilterEventRecord> call)
     {
-        (await call.ResponseStream.MoveNext(default).WaitAsync(Patience)).Should().BeFalse();
+        (await call.ResponseStream.MoveNext(default).WaitAsync(ManagementBench.Patience)).Should().BeFalse();
         call.GetStatus().StatusCode.Should().Be(StatusCode.OK);
     }
 
     private async Task<AsyncServerStreamingCall<FilterEventRecord>> WatchAsync()
     {
-        var call = _client.Api.WatchEvents(new WatchEventsRequest { FilterId = 1 });
-        await call.ResponseHeadersAsync.WaitAsync(Patience);
+        var call = _switch.Client.Api.WatchEvents(new WatchEventsRequest { FilterId = 1 });
+        await call.ResponseHeadersAsync.WaitAsync(ManagementBench.Patience);
         return call;
     }
 
@@ -207,7 +197,4 @@ public sealed class FilterEventsCommandTests
         _switch.Bench.Send(1, frame);
         _switch.Bench.Expect(2);
     }
-
-    private Task<string> LoadAsync(string name, params string[] options) =>
-        _switch.RunAsync(["filter", "load", "1", Path.Combine(SourceTree.Root, "test", "TestData", "bpf", name), .. options]);
 }

@@ -9,7 +9,7 @@ public sealed class GlobalDataTests
     public async Task SetUp()
     {
         _switch = ManagementBench.WithElfObjects();
-        await _switch.RunAsync("filter", "load", "1", Fixture("globals-v3.o"), "--entry", "count");
+        await _switch.RunAsync("filter", "load", "1", SourceTree.BpfObject("globals-v3.o"), "--entry", "count");
         await _switch.RunAsync("flow", "add", "priority=100,filter=1,actions=output:3", "priority=0,actions=output:2");
     }
 
@@ -33,11 +33,9 @@ public sealed class GlobalDataTests
     {
         await _switch.RunAsync("map", "update", "1", ".data", "0", "{limit=0,second_limit=1}");
         _switch.Bench.Forward(1, 3);
-        var reply = await _switch.RunAsync("filter", "load", "1", Fixture("globals-v3.o"), "--entry", "count", "--replace", "--keep-maps");
+        var reply = await _switch.RunAsync("filter", "load", "1", SourceTree.BpfObject("globals-v3.o"), "--entry", "count", "--replace", "--keep-maps");
         reply.Should().Contain("map counters: content kept").And.Contain("map .data: starts empty").And.Contain("map .bss: starts empty");
         _switch.Bench.Forward(1, 2);
         (await _switch.RunAsync("map", "dump", "1", ".bss")).Should().Contain("{packets=1,short_packets=0}");
     }
-
-    private static string Fixture(string name) => Path.Combine(SourceTree.Root, "test", "TestData", "bpf", name);
 }

@@ -16,6 +16,7 @@ public sealed class ManagementBench : IAsyncDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("oko-cli-").FullName;
     private readonly FilterStore _filters;
     private readonly ManagementServer _server;
+    private ManagementClient? _client;
 
     private ManagementBench(FilterVerifier verify)
     {
@@ -46,6 +47,12 @@ public sealed class ManagementBench : IAsyncDisposable
 
     public string SocketPath { get; }
 
+    /// <summary>How long a test waits for what must come.</summary>
+    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Calls to the management server, for what a command does not show; ends with the switch.</summary>
+    public ManagementClient Client => _client ??= ManagementClient.Connect(SocketPath);
+
     /// <summary>With filters as <see cref="Filters.TextObject"/> reads them.</summary>
     public static ManagementBench WithTextObjects() => new(Filters.TextObject.Verify);
 
@@ -74,6 +81,9 @@ public sealed class ManagementBench : IAsyncDisposable
         return outcome.Output;
     }
 
+    /// <summary>Loads an object of <c>test/TestData/bpf</c> as filter 1; returns the command's output.</summary>
+    public Task<string> LoadAsync(string name, params string[] options) => RunAsync(["filter", "load", "1", SourceTree.BpfObject(name), .. options]);
+
     /// <summary>As <see cref="TryAsync"/>, with a text on standard input.</summary>
     public Task<CliOutcome> PipeAsync(string input, params string[] arguments) => RunWithInputAsync(input, [.. arguments, "--management", SocketPath]);
 
@@ -82,6 +92,7 @@ public sealed class ManagementBench : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        _client?.Dispose();
         await _server.DisposeAsync();
         Bench.Dispose();
         _filters.Dispose();

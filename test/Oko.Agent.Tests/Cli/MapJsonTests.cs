@@ -14,8 +14,8 @@ public sealed class MapJsonTests
     public async Task SetUp()
     {
         _switch = ManagementBench.WithElfObjects();
-        await _switch.RunAsync("filter", "load", "1", Fixture("typed.o"));
-        await _switch.RunAsync("filter", "load", "2", Fixture("mapkinds.o"), "--entry", "percpu");
+        await _switch.RunAsync("filter", "load", "1", SourceTree.BpfObject("typed.o"));
+        await _switch.RunAsync("filter", "load", "2", SourceTree.BpfObject("mapkinds.o"), "--entry", "percpu");
     }
 
     [TearDown]
@@ -124,6 +124,4 @@ public sealed class MapJsonTests
 
     private async Task UpdateAsync(string filter, string map, string json) =>
         (await _switch.PipeAsync(json, "map", "update", filter, map, "--json", "-")).Should().Be(new CliOutcome(ExitCode.Success, string.Empty, string.Empty));
-
-    private static string Fixture(string name) => Path.Combine(SourceTree.Root, "test", "TestData", "bpf", name);
 }

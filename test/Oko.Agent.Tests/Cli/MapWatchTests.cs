@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Grpc.Core;
 using Oko.Agent.Cli;
-using Oko.Agent.Management;
 using Oko.Agent.Management.V1;
 
 namespace Oko.Agent.Tests.Cli;
@@ -9,25 +8,17 @@ namespace Oko.Agent.Tests.Cli;
 /// <summary>Changes of maps as <c>oko map watch</c> and its call show them (typed.c, mapkinds.c).</summary>
 public sealed class MapWatchTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
-
     private ManagementBench _switch = null!;
-    private ManagementClient _client = null!;
 
     [SetUp]
     public async Task SetUp()
     {
         _switch = ManagementBench.WithElfObjects();
-        _client = ManagementClient.Connect(_switch.SocketPath);
-        await LoadAsync();
+        await _switch.LoadAsync("typed.o");
     }
 
     [TearDown]
-    public async Task TearDown()
-    {
-        _client.Dispose();
-        await _switch.DisposeAsync();
-    }
+    public async Task TearDown() => await _switch.DisposeAsync();
 
     [Test]
     public async Task Watch_OfAnArray_ShowsEachChangeUntilItsCount()
@@ -37,7 +28,6 @@ public sealed class MapWatchTests
         {
             // It begins at a moment that only what it shows tells.
             await _switch.RunAsync("map", "update", "1", "counts", "1", $"{value}");
-            await Task.WhenAny(watch, Task.Delay(20));
         }
 
         var lines = (await watch).Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -53,7 +43,6 @@ public sealed class MapWatchTests
         for (var value = 1; !watch.IsCompleted; value++)
         {
             await _switch.RunAsync("map", "update", "1", "bare", $"{value % 16}", $"hex:{value:x6}");
-            await Task.WhenAny(watch, Task.Delay(20));
         }
 
         foreach (var line in (await watch).Split('\n', StringSplitOptions.RemoveEmptyEntries))
@@ -91,10 +80,10 @@ public sealed class MapWatchTests
     {
         await _switch.RunAsync("map", "update", "1", "table", "{10.0.0.1,80,6}", "{vlan=0}");
         using var call = await WatchAsync("1");
-        await LoadAsync("--replace", "--keep-maps");
+        await _switch.LoadAsync("typed.o", "--replace", "--keep-maps");
         await _switch.RunAsync("map", "update", "1", "table", "{10.0.0.2,80,6}", "{vlan=0}");
         (await call.NextAsync()).GetProperty("key").GetProperty("address").GetString().Should().Be("10.0.0.2");
-        await LoadAsync("--replace");
+        await _switch.LoadAsync("typed.o", "--replace");
         (await call.NextAsync()).GetProperty("change").GetString().Should().Be("deleted");
         (await call.NextAsync()).GetProperty("change").GetString().Should().Be("deleted");
         await _switch.RunAsync("filter", "unload", "1");
@@ -138,7 +127,7 @@ public sealed class MapWatchTests
                     return false;
                 }
             },
-            Patience).Should().BeTrue();
+            ManagementBench.Patience).Should().BeTrue();
         calls.ForEach(call => call.Dispose());
     }
 
@@ -148,7 +137,7 @@ public sealed class MapWatchTests
         var watch = _switch.TryAsync("map", "watch", "1", "table");
         using var call = await WatchAsync("table");
         await _switch.StopServingAsync();
-        var outcome = await watch.WaitAsync(Patience);
+        var outcome = await watch.WaitAsync(ManagementBench.Patience);
         outcome.ExitCode.Should().Be(ExitCode.Failure);
         outcome.Errors.Should().MatchRegex("the switch is stopping|no switch listens");
         (await FluentActions.Awaiting(() => call.TryNextAsync()).Should().ThrowAsync<RpcException>())
@@ -165,7 +154,7 @@ public sealed class MapWatchTests
     [TestCase("filter events 1 --count -1", ExitCode.Usage, "--count -1: allowed are 1 to")]
     public async Task Watch_OfWhatCannotBeWatched_SaysWhy(string line, int exitCode, string message)
     {
-        await _switch.RunAsync("filter", "load", "2", Fixture("mapkinds.o"), "--entry", "fifo");
+        await _switch.RunAsync("filter", "load", "2", SourceTree.BpfObject("mapkinds.o"), "--entry", "fifo");
         var outcome = await _switch.TryAsync(line.Split(' '));
         (outcome.ExitCode, outcome.Output).Should().Be((exitCode, string.Empty), outcome.Errors);
         outcome.Errors.Should().StartWith("oko: ").And.Contain(message);
@@ -181,14 +170,11 @@ public sealed class MapWatchTests
 
     private async Task<Watching> WatchAsync(string map)
     {
-        var call = _client.Api.WatchMap(new WatchMapRequest { FilterId = 1, Map = map, IntervalMilliseconds = 100, Json = true });
-        await call.ResponseHeadersAsync.WaitAsync(Patience);
+        var call = _switch.Client.Api.WatchMap(new WatchMapRequest { FilterId = 1, Map = map, IntervalMilliseconds = 100, Json = true });
+        await call.ResponseHeadersAsync.WaitAsync(ManagementBench.Patience);
         return new Watching(call);
     }
 
-    private Task<string> LoadAsync(params string[] options) => _switch.RunAsync(["filter", "load", "1", Fixture("typed.o"), .. options]);
-
-    private static string Fixture(string name) => Path.Combine(SourceTree.Root, "test", "TestData", "bpf", name);
 
     /// <summary>A call that has begun, and the changes that came together with the one before.</summary>
     private sealed class Watching(AsyncServerStreamingCall<MapChanges> call) : IDisposable
@@ -202,7 +188,7 @@ public sealed class MapWatchTests
         {
             while (_waiting.Count == 0)
             {
-                if (!await call.ResponseStream.MoveNext(default).WaitAsync(Patience))
+                if (!await call.ResponseStream.MoveNext(default).WaitAsync(ManagementBench.Patience))
                 {
                     return null;
                 }

@@ -158,7 +158,7 @@ public sealed class FilterEventTests
 
     private static FilterUpload Upload(string name = "mapkinds.o", string entry = "events")
     {
-        var elf = File.ReadAllBytes(Path.Combine(SourceTree.Root, "test", "TestData", "bpf", name));
+        var elf = File.ReadAllBytes(SourceTree.BpfObject(name));
         return new FilterUpload { FilterId = 1, TotalLength = (uint)elf.Length, Data = elf, Entry = entry };
     }
 

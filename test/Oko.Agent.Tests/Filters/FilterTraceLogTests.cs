@@ -13,7 +13,7 @@ public sealed class FilterTraceLogTests : ILogger<FilterTraceLog>
     [Test]
     public void Print_InAFilter_IsALineOfTheLog()
     {
-        var content = File.ReadAllBytes(Path.Combine(SourceTree.Root, "test", "TestData", "bpf", "trace.o"));
+        var content = File.ReadAllBytes(SourceTree.BpfObject("trace.o"));
         using (new FilterTraceLog(this))
         {
             using var filter = LoadedFilter.Create(FilterLoader.Load(content, entry: null));

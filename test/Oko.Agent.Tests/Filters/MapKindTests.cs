@@ -19,7 +19,7 @@ public sealed class MapKindTests
         _bench = new RuleBench();
         _store = new FilterStore(_bench.Rules, FilterVerification.Verify, new FilterQuotas(), NullLogger<FilterStore>.Instance);
         _maps = new MapService(_store);
-        var elf = File.ReadAllBytes(Path.Combine(SourceTree.Root, "test", "TestData", "bpf", "mapkinds.o"));
+        var elf = File.ReadAllBytes(SourceTree.BpfObject("mapkinds.o"));
         _bench.Rules.RunAsync(() => _store.InstallAsync(1, elf, null, "percpu", 0)).Result.Wait();
     }
 

@@ -14,50 +14,28 @@ public sealed unsafe class FrameWriterTests
     [TestCase(0x86DD, 17)]
     public void Write_IpKey_ExtractsToTheSameKey(int type, int protocol)
     {
-        var key = Random(type);
-        key.Set(FlowField.IpProto, (uint)protocol);
-        key.Set(FlowField.IpDscp, 46);
-        key.Set(FlowField.TcpSrc, protocol == 89 ? 0 : 1234u);
-        key.Set(FlowField.TcpDst, protocol == 89 ? 0 : 80u);
-        foreach (var vlan in new[] { 0u, 0x1007u })
+        var (from, to) = protocol == 89 ? (0u, 0u) : (1234u, 80u);
+        foreach (var (vlan, priority) in new[] { (0u, 0u), (0x1007u, 5u) })
         {
-            key.Set(FlowField.VlanVid, vlan);
-            key.Set(FlowField.VlanPcp, vlan == 0 ? 0 : 5u);
-            AssertSame(key);
+            AssertSame(
+                type, (FlowField.IpProto, (uint)protocol), (FlowField.IpDscp, 46), (FlowField.TcpSrc, from), (FlowField.TcpDst, to),
+                (FlowField.VlanVid, vlan), (FlowField.VlanPcp, priority));
         }
     }
 
     [Test]
-    public void Write_IcmpKey_ExtractsToTheSameKey()
-    {
-        var key = Random(0x0800);
-        key.Set(FlowField.IpProto, 1);
-        key.Set(FlowField.Icmpv4Type, 8);
-        key.Set(FlowField.Icmpv4Code, 3);
-        AssertSame(key);
-    }
+    public void Write_IcmpKey_ExtractsToTheSameKey() =>
+        AssertSame(0x0800, (FlowField.IpProto, 1), (FlowField.Icmpv4Type, 8), (FlowField.Icmpv4Code, 3));
 
     [Test]
-    public void Write_ArpKey_ExtractsToTheSameKey()
-    {
-        var key = Random(0x0806);
-        key.Set(FlowField.ArpOp, 2);
-        key.Set(FlowField.ArpSha, 0x0102030405);
-        key.Set(FlowField.ArpTha, 0x060708090A);
-        AssertSame(key);
-    }
+    public void Write_ArpKey_ExtractsToTheSameKey() =>
+        AssertSame(0x0806, (FlowField.ArpOp, 2), (FlowField.ArpSha, 0x0102030405), (FlowField.ArpTha, 0x060708090A));
 
     [Test]
     public void Write_MplsAndPbbKeys_ExtractToTheSameKey()
     {
-        var mpls = Random(0x8847);
-        mpls.Set(FlowField.MplsLabel, 0x12345);
-        mpls.Set(FlowField.MplsTc, 5);
-        mpls.Set(FlowField.MplsBos, 1);
-        AssertSame(mpls);
-        var pbb = Random(0x88E7);
-        pbb.Set(FlowField.PbbIsid, 0xABCDEF);
-        AssertSame(pbb);
+        AssertSame(0x8847, (FlowField.MplsLabel, 0x12345), (FlowField.MplsTc, 5), (FlowField.MplsBos, 1));
+        AssertSame(0x88E7, (FlowField.PbbIsid, 0xABCDEF));
     }
 
     private static FlowKey Random(int type)
@@ -82,8 +60,14 @@ public sealed unsafe class FrameWriterTests
         return key;
     }
 
-    private static void AssertSame(in FlowKey key)
+    private static void AssertSame(int type, params (FlowField Field, ulong Value)[] fields)
     {
+        var key = Random(type);
+        foreach (var (field, value) in fields)
+        {
+            key.Set(field, value);
+        }
+
         var frame = new byte[200];
         var header = FrameWriter.Write(key, 100, frame);
         header.Should().BeLessThanOrEqualTo(FrameWriter.MaxHeaderBytes);
