@@ -20,6 +20,9 @@ public sealed record DatapathOptions
     /// <summary>Bytes per UMEM frame: 2048 or 4096.</summary>
     public int FrameSize { get; init; } = 2048;
 
+    /// <summary>Address of memory for the frames, at the start of a page, which the caller frees after the datapath; 0 = the datapath makes it.</summary>
+    public nint FrameMemory { get; init; }
+
     /// <summary>CPU the worker is pinned to, -1 for none.</summary>
     public int Cpu { get; init; } = -1;
 
@@ -47,7 +50,7 @@ public sealed class Datapath : IDisposable
             throw new ArgumentOutOfRangeException(nameof(options), options.TableCount, "there can be 1 to 254 flow tables");
         }
 
-        Umem = new Umem(options.FrameCount, options.FrameSize);
+        Umem = new Umem(options.FrameCount, options.FrameSize, options.FrameMemory);
         _tables = [.. Enumerable.Range(0, options.TableCount).Select(_ => new FlowTable())];
         _packetIns = new PacketInRing(options.PacketInSlots, options.FrameSize);
         _pipeline = new PacketPipeline(_tables, Umem, _packetIns);
