@@ -16,7 +16,7 @@ internal static class BenchCommands
     private const int MaxRounds = 100_000;
 
     public static void AddTo(RootCommand root, CliRoot cli) => root.Subcommands.Add(
-        CliRoot.Make("bench", "Measures, without a switch.", Filter(cli), PipelineBenchCommand.Make(cli)));
+        CliRoot.Make("bench", "Measures, without a switch.", Filter(cli), PipelineBenchCommand.Make(cli), ChainBenchCommand.Make(cli), ChainBenchCommand.MakeNeighbour(cli)));
 
     private static Command Filter(CliRoot cli)
     {

@@ -78,6 +78,16 @@ internal sealed record BenchPipelineJson(
     double MedianNanoseconds, double BestNanoseconds, double WorstNanoseconds, double PacketsPerSecond,
     long Lookups, long Matched, long Sent, long ToController, IReadOnlyDictionary<string, long> Drops, long AllocatedBytes, double AllocatedBytesPerPacket);
 
+/// <summary>The result of <c>oko bench chain</c>.</summary>
+internal sealed record BenchChainJson(
+    string Name, string Machine, int TracePackets, double MeanPacketBytes, long RoundPackets, int Rounds, int RingEntries, IReadOnlyList<BenchChainSetupJson> Setups);
+
+/// <summary>One setup of <c>oko bench chain</c>.</summary>
+internal sealed record BenchChainSetupJson(
+    string Name, IReadOnlyList<string> Entries, double PacketsPerSecond, double Deviation, double MedianPacketsPerSecond, double Nanoseconds,
+    double SwitchOverThis, double SwitchOverThisMedian, long Packets, long Passed, long Refused, double NeighbourNanoseconds, double NeighbourBatch,
+    bool HugePages, long AllocatedBytes, IReadOnlyList<double> RoundPacketsPerSecond);
+
 /// <summary>Serializers made at build time: reflection would cost more than the whole command.</summary>
 [JsonSerializable(typeof(FilterLoadedJson))]
 [JsonSerializable(typeof(IReadOnlyList<FilterJson>))]
@@ -88,6 +98,7 @@ internal sealed record BenchPipelineJson(
 [JsonSerializable(typeof(StatsJson))]
 [JsonSerializable(typeof(BenchFilterJson))]
 [JsonSerializable(typeof(BenchPipelineJson))]
+[JsonSerializable(typeof(BenchChainJson))]
 internal sealed partial class JsonOutput : JsonSerializerContext
 {
     /// <summary>With the formatting of this program.</summary>

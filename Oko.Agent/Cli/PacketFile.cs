@@ -12,7 +12,13 @@ internal static class PacketFile
 
     /// <summary>The Ethernet frames of a capture. One that was cut when it was captured is as long as what is left of it.</summary>
     /// <exception cref="CliException">The file cannot be read, holds no Ethernet frames, none at all, one that is too long, or over 1 GiB of them.</exception>
-    public static PacketSet Read(string path)
+    public static PacketSet Read(string path) => new(ReadFrames(path, isWhole: false));
+
+    /// <summary>The same, with zeros for what was cut, so that each frame has the length it had on the wire.</summary>
+    /// <exception cref="CliException">As above.</exception>
+    public static IReadOnlyList<byte[]> ReadWhole(string path) => ReadFrames(path, isWhole: true);
+
+    private static List<byte[]> ReadFrames(string path, bool isWhole)
     {
         try
         {
@@ -27,21 +33,24 @@ internal static class PacketFile
             long bytes = 0;
             while (file.GetNextPacket(out var packet) == GetPacketStatus.PacketRead)
             {
-                if (packet.Data.Length > FilterContext.MaxPacketBytes)
+                var length = isWhole ? (int)((PcapHeader)packet.Header).PacketLength : packet.Data.Length;
+                if (length > FilterContext.MaxPacketBytes)
                 {
-                    throw new CliException($"{path}: packet {packets.Count + 1} has {packet.Data.Length} bytes; filters take packets of up to {FilterContext.MaxPacketBytes}.");
+                    throw new CliException($"{path}: packet {packets.Count + 1} has {length} bytes; filters take packets of up to {FilterContext.MaxPacketBytes}.");
                 }
 
-                bytes += packet.Data.Length;
+                bytes += length;
                 if (bytes > MaxBytes)
                 {
                     throw new CliException($"{path}: over {MaxBytes} bytes of packets; cut it (tcpdump -r FILE -c COUNT -w SHORTER).");
                 }
 
-                packets.Add(packet.Data.ToArray());
+                var frame = new byte[length];
+                packet.Data.CopyTo(frame);
+                packets.Add(frame);
             }
 
-            return packets.Count > 0 ? new PacketSet(packets) : throw new CliException($"{path}: no packets.");
+            return packets.Count > 0 ? packets : throw new CliException($"{path}: no packets.");
         }
         catch (PcapException exception)
         {

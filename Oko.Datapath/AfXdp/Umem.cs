@@ -33,14 +33,16 @@ public sealed unsafe partial class Umem : IDisposable
     /// </summary>
     public const int Headroom = 256;
 
+    private readonly bool _isOwner;
     private byte* _memory;
 
     /// <summary>Maps the memory with all pages in place, huge ones if there are any, and marks all chunks free.</summary>
     /// <param name="frameCount">Chunks, 1 to 1,048,576.</param>
     /// <param name="frameSize">Bytes per chunk: 2048 or 4096 (AF_XDP allows powers of two up to a page in aligned mode).</param>
+    /// <param name="memory">Address of memory to use instead, which the caller frees after this object; 0 = none.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size outside these ranges.</exception>
     /// <exception cref="OutOfMemoryException">The kernel has not that much memory.</exception>
-    public Umem(int frameCount, int frameSize = 2048)
+    public Umem(int frameCount, int frameSize = 2048, nint memory = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(frameCount, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(frameCount, 1 << 20);
@@ -52,7 +54,8 @@ public sealed unsafe partial class Umem : IDisposable
         FrameCount = frameCount;
         FrameSize = frameSize;
         SizeBytes = (nuint)frameCount * (nuint)frameSize;
-        _memory = Mman.Allocate(SizeBytes);
+        _isOwner = memory == 0;
+        _memory = _isOwner ? Mman.Allocate(SizeBytes) : (byte*)memory;
         Frames = new FrameAllocator(frameCount, frameSize);
     }
 
@@ -81,7 +84,11 @@ public sealed unsafe partial class Umem : IDisposable
         {
             _features?.Dispose();
             Frames.Dispose();
-            Mman.Free(_memory, SizeBytes);
+            if (_isOwner)
+            {
+                Mman.Free(_memory, SizeBytes);
+            }
+
             _memory = null;
         }
     }

@@ -17,13 +17,16 @@ public static unsafe partial class Mman
     /// <summary><c>MAP_PRIVATE</c>.</summary>
     public const int MapPrivate = 0x02;
 
+    /// <summary><c>MAP_FIXED</c>: at this address, in place of what is mapped there.</summary>
+    public const int MapFixed = 0x10;
+
     /// <summary><c>MAP_ANONYMOUS</c>: no file behind it.</summary>
     public const int MapAnonymous = 0x20;
 
     /// <summary><c>MAP_POPULATE</c>: all pages are there before the call returns.</summary>
     public const int MapPopulate = 0x8000;
 
-    private const int AdviseHugePage = 14;
+    private const int AdviseHugePage = 14, AdviseCollapse = 25;
     private const nuint HugePageBytes = 2 << 20, SmallPageBytes = 4096;
 
     /// <summary><c>MAP_FAILED</c>.</summary>
@@ -63,6 +66,41 @@ public static unsafe partial class Mman
     public static byte* Allocate(nuint length)
     {
         length = RoundUp(length);
+        var memory = ReserveLarge(length);
+        // Only a hint: without huge pages it is memory like any other.
+        _ = Advise((nint)memory, length, AdviseHugePage);
+        for (nuint at = 0; at < length; at += SmallPageBytes)
+        {
+            memory[at] = 0;
+        }
+
+        return memory;
+    }
+
+    /// <summary>Maps a whole file, shared with whoever else maps it, in huge pages as far as the kernel has any.</summary>
+    /// <param name="handle">File descriptor, open for reading and writing.</param>
+    /// <param name="length">Length of the file: whole huge pages.</param>
+    /// <param name="isHuge">Whether the kernel has put huge pages there.</param>
+    /// <returns>The address; give it back with <see cref="Unmap"/>.</returns>
+    /// <exception cref="OutOfMemoryException">The kernel has not that much memory.</exception>
+    public static byte* MapSharedLarge(int handle, nuint length, out bool isHuge)
+    {
+        var memory = ReserveLarge(length);
+        // SAFETY: replaces the whole mapping just made, of the same length.
+        if (Map((nint)memory, length, ProtectRead | ProtectWrite, MapShared | MapFixed | MapPopulate, handle, 0) == MapFailed)
+        {
+            var error = Marshal.GetLastPInvokeError();
+            _ = Unmap((nint)memory, length);
+            throw new OutOfMemoryException($"mmap of {length} bytes of shared memory: {Errno.Describe(error)}");
+        }
+
+        // Linux 6.1 and later; earlier ones refuse, and the memory is of small pages.
+        isHuge = Advise((nint)memory, length, AdviseCollapse) == 0;
+        return memory;
+    }
+
+    private static byte* ReserveLarge(nuint length)
+    {
         var address = Map(0, length + HugePageBytes, ProtectRead | ProtectWrite, MapPrivate | MapAnonymous, -1, 0);
         if (address == MapFailed)
         {
@@ -77,15 +115,7 @@ public static unsafe partial class Mman
         }
 
         _ = Unmap(address + (nint)front + (nint)length, HugePageBytes - front);
-        var memory = (byte*)address + front;
-        // Only a hint: without huge pages it is memory like any other.
-        _ = Advise((nint)memory, length, AdviseHugePage);
-        for (nuint at = 0; at < length; at += SmallPageBytes)
-        {
-            memory[at] = 0;
-        }
-
-        return memory;
+        return (byte*)address + front;
     }
 
     /// <summary>Gives memory of <see cref="Allocate"/> back.</summary>
@@ -93,5 +123,5 @@ public static unsafe partial class Mman
     /// <param name="length">The length given then.</param>
     public static void Free(void* memory, nuint length) => _ = Unmap((nint)memory, RoundUp(length));
 
-    private static nuint RoundUp(nuint length) => (length + HugePageBytes - 1) & ~(HugePageBytes - 1);
+    internal static nuint RoundUp(nuint length) => (length + HugePageBytes - 1) & ~(HugePageBytes - 1);
 }

@@ -24,6 +24,10 @@ public sealed record DatapathOptions
     /// <summary>Number of workers, 1 to <see cref="BpfMap.Workers"/>. Each has packet memory of its own.</summary>
     public int Workers { get; init; } = 1;
 
+    /// <summary>Address of memory for the frames of the one worker, at the start of a page, which the caller frees after the datapath; 0 = the
+    /// datapath makes it.</summary>
+    public nint FrameMemory { get; init; }
+
     /// <summary>CPU that each worker is pinned to, by number of the worker; a worker without one goes where the kernel puts it.</summary>
     public ImmutableArray<int> Cpus { get; init; } = [];
 
@@ -61,7 +65,12 @@ public sealed class Datapath : IDisposable
             throw new ArgumentOutOfRangeException(nameof(options), options.Workers, $"there can be 1 to {BpfMap.Workers} workers in this process (BpfMap.Workers)");
         }
 
-        Umems = [.. Enumerable.Range(0, options.Workers).Select(_ => new Umem(options.FrameCount, options.FrameSize))];
+        if (options.FrameMemory != 0 && options.Workers != 1)
+        {
+            throw new ArgumentException($"frame memory of the caller's serves one worker, not {options.Workers}", nameof(options));
+        }
+
+        Umems = [.. Enumerable.Range(0, options.Workers).Select(_ => new Umem(options.FrameCount, options.FrameSize, options.FrameMemory))];
         _tables = [.. Enumerable.Range(0, options.TableCount).Select(_ => new FlowTable(options.Workers))];
         _packetIns = [.. Enumerable.Range(0, options.Workers).Select(_ => new PacketInRing(options.PacketInSlots, options.FrameSize, _packetInBell))];
         var learned = new LearningTable();
