@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Oko.OpenFlow.Actions;
 using Oko.OpenFlow.Bundles;
-using Oko.OpenFlow.Instructions;
 using Oko.OpenFlow.Match;
 using Oko.OpenFlow.OkoExtension;
 using Oko.OpenFlow.Protocol;
@@ -118,7 +117,7 @@ public static class MessageCodec
                 reader.Skip(4);
                 return new QueueGetConfigReply(queuePort, MultipartCodec.ReadEntries(ref reader, QueueCodec.Read));
             case MessageType.FlowMod:
-                return ReadFlowMod(ref reader);
+                return FlowCodec.ReadMod(ref reader);
             case MessageType.GroupMod:
                 return GroupCodec.ReadMod(ref reader);
             case MessageType.MeterMod:
@@ -134,7 +133,7 @@ public static class MessageCodec
             case MessageType.PacketIn:
                 return ReadPacketIn(ref reader);
             case MessageType.FlowRemoved:
-                return ReadFlowRemoved(ref reader);
+                return End(FlowCodec.ReadRemoved(ref reader), reader);
             case MessageType.PortStatus:
                 var reason = (PortReason)reader.U8();
                 reader.Skip(7);
@@ -241,7 +240,7 @@ public static class MessageCodec
 
                 break;
             case FlowMod flow:
-                WriteFlowMod(writer, flow);
+                FlowCodec.WriteMod(writer, flow);
                 break;
             case GroupMod group:
                 GroupCodec.WriteMod(writer, group);
@@ -278,7 +277,7 @@ public static class MessageCodec
                 writer.Bytes(packet.Data);
                 break;
             case FlowRemoved removed:
-                WriteFlowRemoved(writer, removed);
+                FlowCodec.WriteRemoved(writer, removed);
                 break;
             case PortStatus status:
                 writer.U8((byte)status.Reason);
@@ -373,51 +372,6 @@ public static class MessageCodec
         writer.U32(masks.FlowRemovedSlave);
     }
 
-    private static FlowMod ReadFlowMod(ref WireReader reader)
-    {
-        var cookie = new Cookie(reader.U64());
-        var cookieMask = reader.U64();
-        var table = new TableId(reader.U8());
-        var command = (FlowModCommand)reader.U8();
-        var idle = reader.U16();
-        var hard = reader.U16();
-        var priority = reader.U16();
-        var buffer = new BufferId(reader.U32());
-        var outPort = new PortNumber(reader.U32());
-        var outGroup = new GroupId(reader.U32());
-        var flags = (FlowModFlags)reader.U16();
-        reader.Skip(2);
-        if (!Enum.IsDefined(command))
-        {
-            throw OpenFlowErrorException.FlowModFailed(FlowModFailedCode.BadCommand, $"flow-mod command {(byte)command}; 0 to 4 are known");
-        }
-
-        return new FlowMod
-        {
-            Cookie = cookie, CookieMask = cookieMask, Table = table, Command = command, IdleTimeoutSeconds = idle, HardTimeoutSeconds = hard,
-            Priority = priority, Buffer = buffer, OutPort = outPort, OutGroup = outGroup, Flags = flags,
-            Match = MatchCodec.Read(ref reader), Instructions = InstructionCodec.ReadList(ref reader),
-        };
-    }
-
-    private static void WriteFlowMod(WireWriter writer, FlowMod flow)
-    {
-        writer.U64(flow.Cookie.Value);
-        writer.U64(flow.CookieMask);
-        writer.U8(flow.Table.Value);
-        writer.U8((byte)flow.Command);
-        writer.U16(flow.IdleTimeoutSeconds);
-        writer.U16(flow.HardTimeoutSeconds);
-        writer.U16(flow.Priority);
-        writer.U32(flow.Buffer.Value);
-        writer.U32(flow.OutPort.Value);
-        writer.U32(flow.OutGroup.Value);
-        writer.U16((ushort)flow.Flags);
-        writer.Zeros(2);
-        MatchCodec.Write(writer, flow.Match);
-        InstructionCodec.WriteList(writer, flow.Instructions);
-    }
-
     private static PortMod ReadPortMod(ref WireReader reader)
     {
         var port = new PortNumber(reader.U32());
@@ -468,39 +422,5 @@ public static class MessageCodec
         var match = MatchCodec.Read(ref reader);
         reader.Skip(2);
         return new PacketIn(buffer, total, reason, table, cookie, match, reader.Rest().ToArray());
-    }
-
-    private static FlowRemoved ReadFlowRemoved(ref WireReader reader)
-    {
-        var cookie = new Cookie(reader.U64());
-        var priority = reader.U16();
-        var reason = (FlowRemovedReason)reader.U8();
-        var table = new TableId(reader.U8());
-        var duration = Durations.Read(ref reader);
-        var idle = reader.U16();
-        var hard = reader.U16();
-        var packets = reader.U64();
-        var bytes = reader.U64();
-        return End(
-            new FlowRemoved
-            {
-                Cookie = cookie, Priority = priority, Reason = reason, Table = table, Duration = duration, IdleTimeoutSeconds = idle,
-                HardTimeoutSeconds = hard, PacketCount = packets, ByteCount = bytes, Match = MatchCodec.Read(ref reader),
-            },
-            reader);
-    }
-
-    private static void WriteFlowRemoved(WireWriter writer, FlowRemoved removed)
-    {
-        writer.U64(removed.Cookie.Value);
-        writer.U16(removed.Priority);
-        writer.U8((byte)removed.Reason);
-        writer.U8(removed.Table.Value);
-        Durations.Write(writer, removed.Duration);
-        writer.U16(removed.IdleTimeoutSeconds);
-        writer.U16(removed.HardTimeoutSeconds);
-        writer.U64(removed.PacketCount);
-        writer.U64(removed.ByteCount);
-        MatchCodec.Write(writer, removed.Match);
     }
 }

@@ -69,39 +69,57 @@ def okoswitch(work, entries=FORWARD, options=()):
 
 @contextlib.contextmanager
 def open_vswitch(work, entries=FORWARD, ports='afxdp'):
-    """Open vSwitch in user space; ports: afxdp, dpdk-af_xdp or dpdk-af_packet."""
-    folder = tempfile.mkdtemp(dir=work)
-    database, socket = os.path.join(folder, 'conf.db'), os.path.join(folder, 'db.sock')
-    environment = dict(os.environ, OVS_RUNDIR=folder, OVS_LOGDIR=folder, OVS_DBDIR=folder)
-    settings, binary = ['other_config:pmd-cpu-mask=0x2'], OVS
-    if ports.startswith('dpdk'):
+    """Open vSwitch in user space on the links; ports: afxdp, dpdk-af_xdp or dpdk-af_packet."""
+    if ports == 'afxdp':
+        binary, settings = OVS, []
+        devices = [['type=afxdp', 'options:xdp-mode=native']] * 2
+    else:
         # Packet memory that lies in one piece, which the driver af_xdp needs: of each port and in virtual addresses.
-        settings += ['other_config:dpdk-init=true', 'other_config:dpdk-lcore-mask=0x1', 'other_config:dpdk-socket-mem=256',
-                     'other_config:per-port-memory=true', 'other_config:dpdk-extra=--no-pci --in-memory --iova-mode=va']
-        binary = OVS_DPDK
+        binary, settings = OVS_DPDK, dpdk_settings(256, '--iova-mode=va') + ['other_config:per-port-memory=true']
+        devices = [['type=dpdk', 'options:dpdk-devargs=net_%s%d,iface=p%d' % (ports[len('dpdk-'):], number, number)] for number in (1, 2)]
     if ports == 'dpdk-af_packet':
         # Only so does a veth without an XDP program take the frames of the generator.
         inside('ethtool', '-K', 'p1', 'gro', 'on')
+    with vswitchd(work, ['ip', 'netns', 'exec', SWITCH], binary, settings, entries, devices) as (vsctl, _):
+        vsctl('set-controller', 'br0', 'ptcp:%s:127.0.0.1' % LISTEN)
+        yield
+
+
+def dpdk_settings(megabytes, extra=''):
+    return ['other_config:dpdk-init=true', 'other_config:dpdk-lcore-mask=0x1', 'other_config:dpdk-socket-mem=%d' % megabytes,
+            'other_config:dpdk-extra=--no-pci --in-memory ' + extra]
+
+
+@contextlib.contextmanager
+def vswitchd(work, within, binary, settings, entries, devices):
+    """Open vSwitch in user space, started by the command `within`, forwarding on processor 1, with settings of the whole, these entries, and
+    a port for each device (columns of its interface): p1, p2 and so on. Yields what runs ovs-vsctl and what runs ovs-appctl on it."""
+    folder = tempfile.mkdtemp(dir=work)
+    database, socket, control = (os.path.join(folder, name) for name in ('conf.db', 'db.sock', 'vswitchd.ctl'))
+    environment = dict(os.environ, OVS_RUNDIR=folder, OVS_LOGDIR=folder, OVS_DBDIR=folder)
+
+    def vsctl(*arguments):
+        return run('ovs-vsctl', '--db=unix:' + socket, '--retry', '--timeout=30', *arguments, env=environment)
+
+    def appctl(*arguments):
+        return run('ovs-appctl', '-t', control, *arguments, env=environment)
+
     run('ovsdb-tool', 'create', database, '/usr/share/openvswitch/vswitch.ovsschema')
-    with process(['ip', 'netns', 'exec', SWITCH, 'ovsdb-server', '--remote=punix:' + socket, '--no-chdir', database], env=environment,
-                 stderr=subprocess.DEVNULL):
-        vsctl = ['ovs-vsctl', '--db=unix:' + socket, '--retry', '--timeout=30']
-        run(*vsctl, '--no-wait', 'init', env=environment)
-        run(*vsctl, '--no-wait', 'set', 'Open_vSwitch', '.', *settings, env=environment)
+    with process([*within, 'ovsdb-server', '--remote=punix:' + socket, '--no-chdir', database], env=environment, stderr=subprocess.DEVNULL):
+        vsctl('--no-wait', 'init')
+        vsctl('--no-wait', 'set', 'Open_vSwitch', '.', 'other_config:pmd-cpu-mask=0x2', *settings)
         with open(os.path.join(work, 'ovs.log'), 'w') as log, process(
-                ['ip', 'netns', 'exec', SWITCH, binary, 'unix:' + socket, '--no-chdir'], env=environment, stderr=log):
-            run(*vsctl, 'add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=netdev', 'fail-mode=secure', '--',
-                'set-controller', 'br0', 'ptcp:%s:127.0.0.1' % LISTEN, env=environment)
+                [*within, binary, 'unix:' + socket, '--no-chdir', '--unixctl=' + control], env=environment, stderr=log):
+            vsctl('add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=netdev', 'fail-mode=secure')
             # The entries first: packets that meet an empty table at full rate go to the slow path.
             run('ovs-ofctl', '-O', 'OpenFlow13', 'add-flows', 'unix:' + os.path.join(folder, 'br0.mgmt'), write_entries(work, entries), env=environment)
-            for number in ('1', '2'):
-                device = ['type=afxdp', 'options:xdp-mode=native'] if ports == 'afxdp' else [
-                    'type=dpdk', 'options:dpdk-devargs=net_%s%s,iface=p%s' % (ports[len('dpdk-'):], number, number)]
-                run(*vsctl, 'add-port', 'br0', 'p' + number, '--', 'set', 'interface', 'p' + number, 'ofport_request=' + number, *device, env=environment)
-                fault = run(*vsctl, 'get', 'interface', 'p' + number, 'error', env=environment).strip()
+            for number, device in enumerate(devices, 1):
+                name = 'p%d' % number
+                vsctl('add-port', 'br0', name, '--', 'set', 'interface', name, 'ofport_request=%d' % number, *device)
+                fault = vsctl('get', 'interface', name, 'error').strip()
                 if fault not in ('[]', '""'):
-                    raise RuntimeError('Open vSwitch cannot use p%s: %s' % (number, fault))
-            yield
+                    raise RuntimeError('Open vSwitch cannot use %s: %s' % (name, fault))
+            yield vsctl, appctl
 
 
 def write_entries(work, entries):
