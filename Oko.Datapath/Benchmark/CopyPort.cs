@@ -14,6 +14,9 @@ public sealed unsafe class CopyPort : NeighbourPort
     /// not fight for few places in the caches (as DPDK lays out the objects of a pool).</summary>
     public const int SlotBytes = 2048 + 64;
 
+    // Odd, so that it meets each of a power of two of slots.
+    private const int SlotStep = 77;
+
     private readonly int _slots;
     private readonly ulong* _free;
     private readonly bool* _isLent;
@@ -31,10 +34,11 @@ public sealed unsafe class CopyPort : NeighbourPort
         ArgumentOutOfRangeException.ThrowIfGreaterThan((nuint)_slots * SlotBytes, region.PacketBytes, nameof(region));
         _free = (ulong*)NativeMemory.Alloc((nuint)_slots, sizeof(ulong));
         _isLent = (bool*)NativeMemory.AllocZeroed((nuint)_slots);
-        while (_freeCount < _slots)
+        // Far from the last one in memory: the neighbour's processor fetches ahead of what it reads, and would take lines of the next slot away from
+        // the thread that fills it at that moment.
+        for (; _freeCount < _slots; _freeCount++)
         {
-            _free[_freeCount] = (ulong)_freeCount * SlotBytes;
-            _freeCount++;
+            _free[_freeCount] = (ulong)(_freeCount * SlotStep % _slots) * SlotBytes;
         }
     }
 

@@ -26,6 +26,7 @@ public sealed unsafe class ReplayPort : SingleLanePort
     private readonly Eventfd _play = new();
     private readonly ManualResetEventSlim _played = new();
     private readonly FrameDescriptor* _segment = (FrameDescriptor*)NativeMemory.Alloc(SegmentPackets, (nuint)sizeof(FrameDescriptor));
+    private readonly ulong[] _frames = new ulong[FrameCount];
     private int _position;
     private int _next;
     private int _written;
@@ -138,12 +139,25 @@ public sealed unsafe class ReplayPort : SingleLanePort
 
     private void WriteSegment()
     {
+        // In the order of memory, whatever order they came back in: a program that drops packets mixes them, and how fast a core reads packets depends on
+        // that, too.
+        var free = 0;
+        while (free < FrameCount && Umem.Frames.TryAllocate(out _frames[free]))
+        {
+            free++;
+        }
+
+        Array.Sort(_frames, 0, free);
         var count = (int)Math.Min(_left, SegmentPackets);
+        while (free > count)
+        {
+            Umem.Frames.Free(_frames[--free]);
+        }
+
         for (var index = 0; index < count; index++)
         {
-            // SAFETY: all frames are free, twice as many as a segment has packets, and a frame holds what the trace was cut to.
-            Umem.Frames.TryAllocate(out var address);
-            address += Umem.Headroom;
+            // SAFETY: all frames were free, twice as many as a segment has packets, and a frame holds what the trace was cut to.
+            var address = _frames[index] + Umem.Headroom;
             _segment[index] = new FrameDescriptor(address, (uint)_trace.CopyTo(_position, Umem.Memory + address));
             _position = _position + 1 == _trace.Count ? 0 : _position + 1;
         }
