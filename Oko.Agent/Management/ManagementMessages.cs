@@ -6,6 +6,7 @@ using Oko.Agent.Management.V1;
 using Oko.Bpf.Loading;
 using Oko.Datapath.Pipeline;
 using Oko.Datapath.Ports;
+using Oko.Datapath.Workers;
 using Oko.OpenFlow.Match;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.Protocol;
@@ -198,8 +199,22 @@ internal static class ManagementMessages
             MapBytes = (ulong)parts.Filters.MapBytes,
             Connections = (uint)(parts.Controllers?.ConnectionCount ?? 0),
             DroppedPacketIns = (ulong)(parts.Controllers?.DroppedPacketIns ?? 0),
+            WorkerGaps = Describe(parts.Datapath.WorkerGaps),
+            CollectionPauses = Describe(parts.Collections.Pauses),
+            Collections = { CollectionsOf(0), CollectionsOf(1), CollectionsOf(2) },
+            CollectionPauseSeconds = GC.GetTotalPauseDuration().TotalSeconds,
         };
     }
+
+    private static Pauses Describe(PauseCounts pauses) => new()
+    {
+        Counts = { Enumerable.Range(0, PauseCounts.ClassCount).Select(pauseClass => (ulong)pauses[pauseClass]) },
+        LongestMilliseconds = pauses.LongestNanoseconds / 1e6,
+    };
+
+    /// <summary>The runtime counts a collection of a generation as one of the younger ones, too.</summary>
+    private static uint CollectionsOf(int generation) =>
+        (uint)(GC.CollectionCount(generation) - (generation < GC.MaxGeneration ? GC.CollectionCount(generation + 1) : 0));
 
     private static IEnumerable<string> DescribeConfig(uint bits)
     {

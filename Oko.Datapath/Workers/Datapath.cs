@@ -72,6 +72,9 @@ public sealed class Datapath : IDisposable
     /// <summary>Bytes the worker thread allocated while forwarding, as of its last idle moment; 0 is the promise.</summary>
     public long WorkerAllocatedBytes => _worker.AllocatedBytes;
 
+    /// <summary>How often and how long packets waited for the worker, though it did not sleep.</summary>
+    public PauseCounts WorkerGaps => _worker.Gaps;
+
     /// <summary>The meter that all packets to the controllers pass (OFPM_CONTROLLER), or null.</summary>
     public Meter? ControllerMeter
     {
