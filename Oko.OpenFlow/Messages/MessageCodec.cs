@@ -37,7 +37,8 @@ public static class MessageCodec
             throw OpenFlowErrorException.BadRequest(BadRequestCode.BadVersion, $"version 0x{version:x2}; this is OpenFlow 1.3, 0x04");
         }
 
-        return ReadBody(version, type, ref reader) with { Xid = xid };
+        // Flow-mods come by the hundred thousand and are not copied for their transaction id.
+        return type == MessageType.FlowMod ? ReadFlowMod(ref reader, xid) : ReadBody(version, type, ref reader) with { Xid = xid };
     }
 
     /// <summary>Reads a multipart request that came in parts, as <see cref="MultipartAssembler"/> puts it together.</summary>
@@ -117,8 +118,6 @@ public static class MessageCodec
                 var queuePort = new PortNumber(reader.U32());
                 reader.Skip(4);
                 return new QueueGetConfigReply(queuePort, MultipartCodec.ReadEntries(ref reader, QueueCodec.Read));
-            case MessageType.FlowMod:
-                return ReadFlowMod(ref reader);
             case MessageType.GroupMod:
                 return GroupCodec.ReadMod(ref reader);
             case MessageType.MeterMod:
@@ -373,7 +372,7 @@ public static class MessageCodec
         writer.U32(masks.FlowRemovedSlave);
     }
 
-    private static FlowMod ReadFlowMod(ref WireReader reader)
+    private static FlowMod ReadFlowMod(ref WireReader reader, uint xid)
     {
         var cookie = new Cookie(reader.U64());
         var cookieMask = reader.U64();
@@ -394,6 +393,7 @@ public static class MessageCodec
 
         return new FlowMod
         {
+            Xid = xid,
             Cookie = cookie, CookieMask = cookieMask, Table = table, Command = command, IdleTimeoutSeconds = idle, HardTimeoutSeconds = hard,
             Priority = priority, Buffer = buffer, OutPort = outPort, OutGroup = outGroup, Flags = flags,
             Match = MatchCodec.Read(ref reader), Instructions = InstructionCodec.ReadList(ref reader),
