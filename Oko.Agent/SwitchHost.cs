@@ -47,9 +47,8 @@ public sealed class SwitchHost : IAsyncDisposable
         GCSettings.LatencyMode = GCLatencyMode.SustainedLowLatency;
         _loggers = loggers;
         _log = loggers.CreateLogger<SwitchHost>();
-        // One worker forwards, so a per-CPU value has one copy.
-        BpfMap.Workers = 1;
-        _datapath = new Oko.Datapath.Workers.Datapath(new DatapathOptions { Cpu = options.Cpu ?? -1 });
+        BpfMap.Workers = options.Workers;
+        _datapath = new Oko.Datapath.Workers.Datapath(new DatapathOptions { Workers = options.Workers, Cpus = options.Cpus });
         _rules = new RuleManager(_datapath, new RuleManagerOptions(), loggers.CreateLogger<RuleManager>());
         _filters = new FilterStore(_rules, FilterVerification.Verify, options.Quotas, loggers.CreateLogger<FilterStore>());
         _traces = new FilterTraceLog(loggers.CreateLogger<FilterTraceLog>());
@@ -145,7 +144,7 @@ public sealed class SwitchHost : IAsyncDisposable
 
     private Port OpenPort(PortOptions options, TransmitMode transmit) => options.IsLocal
         ? TapPort.Open(options.InterfaceName, options.Number, _datapath.Umem)
-        : AfXdpPort.Open(options.InterfaceName, options.Number, _datapath.Umem, new AfXdpOptions { Transmit = transmit });
+        : AfXdpPort.Open(options.InterfaceName, options.Number, _datapath.Umems, new AfXdpOptions { Transmit = transmit });
 
     private Task StopPart(string part, Action stop) => StopPart(part, () =>
     {

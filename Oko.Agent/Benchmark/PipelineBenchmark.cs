@@ -13,7 +13,7 @@ using Oko.OpenFlow.Wire;
 namespace Oko.Agent.Benchmark;
 
 /// <summary>Measures what a packet costs in the switch without any network: rule manager, tables, worker and pipeline are the real ones,
-/// packets come from memory on port 1 and go to ports that take everything. One thread, which waits for the worker's.</summary>
+/// packets come from memory on port 1 and go to ports that take everything. One thread, which waits for the workers'.</summary>
 public static class PipelineBenchmark
 {
     /// <summary>The port that packets come from.</summary>
@@ -43,7 +43,8 @@ public static class PipelineBenchmark
 
         using var datapath = new Oko.Datapath.Workers.Datapath(new DatapathOptions
         {
-            FrameCount = TracePort.SegmentPackets + TracePort.SpareFrames, Cpu = options.Cpu,
+            FrameCount = TracePort.SegmentPackets + TracePort.SpareFrames, Workers = options.Workers,
+            Cpus = options.Cpu < 0 ? [] : [.. Enumerable.Range(options.Cpu, options.Workers)],
         });
         using var rules = new RuleManager(datapath, new RuleManagerOptions(), NullLogger<RuleManager>.Instance);
         var clock = Stopwatch.GetTimestamp();
@@ -53,11 +54,11 @@ public static class PipelineBenchmark
         }
 
         var adding = Stopwatch.GetElapsedTime(clock).TotalMilliseconds;
-        var source = new TracePort(datapath.Umem, InPort, trace, options.Seed, options.BurstScale);
+        var source = new TracePort(datapath.Umems, InPort, trace, options.Seed, options.BurstScale);
         datapath.AddPort(source);
         foreach (var port in outputs)
         {
-            datapath.AddPort(new NullPort(datapath.Umem, port));
+            datapath.AddPort(new NullPort(datapath.Umems, port));
         }
 
         datapath.Start();

@@ -24,6 +24,9 @@ public sealed record PipelineBenchmarkOptions
     /// <summary>Scale of the lengths of bursts, see <see cref="Oko.Datapath.Benchmark.TracePort"/>; 0 = none.</summary>
     public double BurstScale { get; init; }
 
-    /// <summary>Processor of the worker, -1 = any.</summary>
+    /// <summary>Number of workers, which share the packets.</summary>
+    public int Workers { get; init; } = 1;
+
+    /// <summary>Processor of the first worker, those of the others follow; -1 = any.</summary>
     public int Cpu { get; init; } = -1;
 }

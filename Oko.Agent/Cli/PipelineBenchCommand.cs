@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using Oko.Agent.Benchmark;
+using Oko.Bpf.Maps;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.Wire;
 
@@ -29,7 +30,8 @@ internal static class PipelineBenchCommand
         var size = Number("--packet-size", "Bytes of a packet, without the check sequence.", MinPacketBytes, MaxPacketBytes, Defaults.PacketBytes);
         var rounds = Number("--rounds", "Measured rounds.", 1, MaxRounds, Defaults.Rounds);
         var seed = Number("--seed", "Of rules, flows and the order of packets.", 0, long.MaxValue, (long)Defaults.Seed);
-        var cpu = Number("--cpu", "Processor of the forwarding thread, -1 = any.", -1, 1023, Defaults.Cpu);
+        var workers = Number("--workers", "Forwarding threads, which share the packets.", 1, BpfMap.MaxWorkers, Defaults.Workers);
+        var cpu = Number("--cpu", "Processor of the first forwarding thread, those of the others follow; -1 = any.", -1, 1023, Defaults.Cpu);
         var bursts = new Option<double>("--bursts")
         {
             Description = "Scale of the Pareto distribution (shape 1) of how many packets of a flow follow each other; 0 = each packet is of any flow.",
@@ -38,7 +40,7 @@ internal static class PipelineBenchCommand
         bursts.Validators.Add(result => Check(result, result.GetValueOrDefault<double>() is >= 0 and <= 10_000, "0 to 10000"));
         var command = CliRoot.Make(
             "pipeline", "Runs packets in memory through rule manager, tables and worker and prints what a packet costs.",
-            entries, rules, flows, packets, size, rounds, seed, cpu, bursts);
+            entries, rules, flows, packets, size, rounds, seed, workers, cpu, bursts);
         command.Validators.Add(result =>
         {
             if (result.GetResult(entries) is null == result.GetResult(rules) is null)
@@ -51,7 +53,7 @@ internal static class PipelineBenchCommand
             var options = new PipelineBenchmarkOptions
             {
                 Flows = (int)parsed.GetValue(flows), Packets = parsed.GetValue(packets), PacketBytes = (int)parsed.GetValue(size),
-                Rounds = (int)parsed.GetValue(rounds), Seed = (ulong)parsed.GetValue(seed), Cpu = (int)parsed.GetValue(cpu),
+                Rounds = (int)parsed.GetValue(rounds), Seed = (ulong)parsed.GetValue(seed), Workers = (int)parsed.GetValue(workers), Cpu = (int)parsed.GetValue(cpu),
                 BurstScale = parsed.GetValue(bursts),
             };
             var path = parsed.GetValue(entries);

@@ -24,7 +24,9 @@ internal static class RunCommand
         var failMode = Single("--fail-mode", "secure|standalone", "Without a controller: keep to the installed entries, or learn addresses. Without controllers configured standalone, else secure.");
         var config = Single("--config", "FILE", "The same options as JSON; the command line takes precedence.");
         var management = Single("--management", "PATH", $"Path of the management socket [default: {AgentOptions.DefaultManagementPath}].");
-        var cpu = Single("--cpu", "N", "Processor that the forwarding thread is pinned to.");
+        var workers = Single("--workers", "N", "Threads that forward; each has packet memory of its own and a queue of each device that has enough [default: 1].");
+        var cpus = Single("--cpus", "N[,N...]", "Processors that they are pinned to, one for each.");
+        cpus.Aliases.Add("--cpu");
         var filterAdmins = Repeatable("--filter-admins", "all|tls|none|URL", "OpenFlow connections that may load and unload filters and change maps: all, those over TLS, none, or those of a --controller or --listen; repeatable [default: all].");
         var transmit = Single("--transmit", "auto|ring", "How packets leave: what is fastest on the device, or always the AF_XDP ring [default: auto].");
         var maxFilters = Single("--max-filters", "N", "Most filters loaded at one time [default: 256].");
@@ -32,7 +34,7 @@ internal static class RunCommand
         var maxObjectSize = Single("--max-object-size", "SIZE", "Largest object of a filter [default: 16M].");
         var logLevel = Single("--log-level", "LEVEL", "trace, debug, information, warning or error [default: information].");
         var command = CliRoot.Make("run", "Runs the switch. Prints 'ready' when ports and listeners are up; logs to standard error.",
-            datapathId, controllers, listeners, privateKey, certificate, authorities, ports, local, failMode, config, management, cpu, transmit,
+            datapathId, controllers, listeners, privateKey, certificate, authorities, ports, local, failMode, config, management, workers, cpus, transmit,
             filterAdmins, maxFilters, maxMapMemory, maxObjectSize, logLevel);
         cli.SetPlainAction(command, (parsed, terminal) =>
         {
@@ -48,7 +50,8 @@ internal static class RunCommand
                 Local = parsed.GetValue(local),
                 FailMode = parsed.GetValue(failMode),
                 Management = parsed.GetValue(management),
-                Cpu = parsed.GetValue(cpu),
+                Workers = parsed.GetValue(workers),
+                Cpus = parsed.GetValue(cpus),
                 FilterAdmins = parsed.GetValue(filterAdmins) ?? [],
                 Transmit = parsed.GetValue(transmit),
                 MaxFilters = parsed.GetValue(maxFilters),

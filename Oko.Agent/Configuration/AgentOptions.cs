@@ -33,8 +33,11 @@ public sealed record AgentOptions
     /// <summary>Absolute path of the management socket.</summary>
     public string ManagementPath { get; init; } = DefaultManagementPath;
 
-    /// <summary>Processor the worker is pinned to, or null: the kernel chooses.</summary>
-    public int? Cpu { get; init; }
+    /// <summary>Number of workers, the threads that forward.</summary>
+    public int Workers { get; init; } = 1;
+
+    /// <summary>Processors the workers are pinned to, by number of the worker, or empty: the kernel chooses.</summary>
+    public ImmutableArray<int> Cpus { get; init; } = [];
 
     /// <summary>Which OpenFlow connections may change filters and maps.</summary>
     public FilterAdmins FilterAdmins { get; init; } = FilterAdmins.All;

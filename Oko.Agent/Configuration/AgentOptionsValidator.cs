@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using Oko.Agent.Filters;
+using Oko.Bpf.Maps;
 using Oko.Datapath.AfXdp;
 using Oko.OpenFlow.Channel;
 
@@ -25,6 +26,7 @@ public static class AgentOptionsValidator
         var faults = new List<string>();
         var controllers = ReadEndpoints("--controller", settings.Controllers, faults);
         var listeners = ReadEndpoints("--listen", settings.Listeners, faults);
+        var workers = ReadWorkers(settings.Workers, faults);
         var options = new AgentOptions
         {
             DatapathId = ReadDatapathId(settings.DatapathId, faults),
@@ -34,7 +36,8 @@ public static class AgentOptionsValidator
             Ports = [.. ReadPorts(settings.Ports, interfaceNames, faults), .. ReadLocal(settings.Local, interfaceNames, faults)],
             FailMode = ReadFailMode(settings, faults),
             ManagementPath = ReadManagementPath(settings.Management, faults),
-            Cpu = ReadCpu(settings.Cpu, faults),
+            Workers = workers,
+            Cpus = ReadCpus(settings.Cpus, workers, faults),
             FilterAdmins = ReadFilterAdmins(settings.FilterAdmins, [.. controllers, .. listeners], faults),
             Transmit = ReadTransmit(settings.Transmit, faults),
             Quotas = ReadQuotas(settings, faults),
@@ -259,20 +262,43 @@ public static class AgentOptionsValidator
             : null;
     }
 
-    private static int? ReadCpu(string? text, List<string> faults)
+    private static int ReadWorkers(string? text, List<string> faults)
     {
         if (text is null)
         {
-            return null;
+            return 1;
         }
 
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var cpu) && cpu < Environment.ProcessorCount)
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var workers) && workers is >= 1 and <= BpfMap.MaxWorkers)
         {
-            return cpu;
+            return workers;
         }
 
-        faults.Add($"--cpu {text}: not a processor of this machine; allowed are 0 to {Environment.ProcessorCount - 1}.");
-        return null;
+        faults.Add($"--workers {text}: not a number of workers; allowed are 1 to {BpfMap.MaxWorkers}, and no more than the machine has processors to spare.");
+        return 1;
+    }
+
+    private static ImmutableArray<int> ReadCpus(string? text, int workers, List<string> faults)
+    {
+        var cpus = ImmutableArray.CreateBuilder<int>();
+        foreach (var part in text?.Split(',') ?? [])
+        {
+            if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var cpu) || cpu >= Environment.ProcessorCount)
+            {
+                faults.Add($"--cpus {text}: {part} is not a processor of this machine; allowed are 0 to {Environment.ProcessorCount - 1}, with commas between.");
+                return [];
+            }
+
+            cpus.Add(cpu);
+        }
+
+        if (cpus.Count > 0 && cpus.Count != workers)
+        {
+            faults.Add($"--cpus {text}: {cpus.Count} processors for {workers} workers; name one for each, or none.");
+            return [];
+        }
+
+        return cpus.ToImmutable();
     }
 
     private static FilterAdmins ReadFilterAdmins(IReadOnlyList<string> texts, ImmutableArray<OpenFlowEndpoint> endpoints, List<string> faults)

@@ -34,8 +34,11 @@ public sealed record AgentSettings
     /// <summary><c>--management</c>: path of the socket.</summary>
     public string? Management { get; init; }
 
-    /// <summary><c>--cpu</c>: number of the processor the worker is pinned to.</summary>
-    public string? Cpu { get; init; }
+    /// <summary><c>--workers</c>: number of workers.</summary>
+    public string? Workers { get; init; }
+
+    /// <summary><c>--cpus</c>: numbers of the processors the workers are pinned to, with commas between.</summary>
+    public string? Cpus { get; init; }
 
     /// <summary><c>--filter-admins</c>, repeatable: all, tls, none, or addresses of controllers and listeners.</summary>
     public IReadOnlyList<string> FilterAdmins { get; init; } = [];
@@ -68,7 +71,8 @@ public sealed record AgentSettings
         AuthorityCertificates = AuthorityCertificates ?? others.AuthorityCertificates,
         FailMode = FailMode ?? others.FailMode,
         Management = Management ?? others.Management,
-        Cpu = Cpu ?? others.Cpu,
+        Workers = Workers ?? others.Workers,
+        Cpus = Cpus ?? others.Cpus,
         FilterAdmins = FilterAdmins.Count > 0 ? FilterAdmins : others.FilterAdmins,
         Transmit = Transmit ?? others.Transmit,
         MaxFilters = MaxFilters ?? others.MaxFilters,

@@ -13,7 +13,7 @@ public static class ConfigurationFile
 
     private static readonly string[] Names =
     [
-        "datapath-id", "controller", "listen", "private-key", "certificate", "ca-cert", "port", "local", "fail-mode", "management", "cpu", "transmit",
+        "datapath-id", "controller", "listen", "private-key", "certificate", "ca-cert", "port", "local", "fail-mode", "management", "workers", "cpus", "cpu", "transmit",
         "filter-admins", "max-filters", "max-map-memory", "max-object-size", "log-level",
     ];
 
@@ -96,7 +96,8 @@ public static class ConfigurationFile
             AuthorityCertificates = Single("ca-cert"),
             FailMode = Single("fail-mode"),
             Management = Single("management"),
-            Cpu = Single("cpu"),
+            Workers = Single("workers"),
+            Cpus = Single("cpus") ?? Single("cpu"),
             FilterAdmins = List("filter-admins"),
             Transmit = Single("transmit"),
             MaxFilters = Single("max-filters"),
@@ -132,7 +133,7 @@ public static class ConfigurationFile
         }
 
         // A number is taken where there is nothing else: a datapath id without quotes would be read as decimal.
-        if (element.ValueKind is JsonValueKind.Number && path is "$.cpu" or "$.max-filters" or "$.max-map-memory" or "$.max-object-size")
+        if (element.ValueKind is JsonValueKind.Number && path is "$.workers" or "$.cpus" or "$.cpu" or "$.max-filters" or "$.max-map-memory" or "$.max-object-size")
         {
             return element.GetRawText();
         }

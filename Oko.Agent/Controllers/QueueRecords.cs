@@ -16,8 +16,8 @@ internal sealed class QueueRecords(SwitchPorts ports)
     /// <exception cref="OpenFlowErrorException">QueueOpFailed: there is no such port.</exception>
     public ImmutableArray<QueueDescription> Describe(PortNumber port) =>
     [
-        .. Select(port).SelectMany(each => each.Queues.Select(
-            (_, number) => new QueueDescription(new QueueId((uint)number), new PortNumber(each.Number), []))),
+        .. Select(port).SelectMany(each => Enumerable.Range(0, each.QueueCount).Select(
+            number => new QueueDescription(new QueueId((uint)number), new PortNumber(each.Number), []))),
     ];
 
     /// <summary>Statistics of one queue, or of all with OFPQ_ALL, on one port, or on all with OFPP_ANY.</summary>
@@ -34,7 +34,7 @@ internal sealed class QueueRecords(SwitchPorts ports)
             : found;
     }
 
-    private static QueueStatsEntry Measure(Port port, uint number, QueueCounters queue) => new(
+    private static QueueStatsEntry Measure(Port port, uint number, QueueStatistics queue) => new(
         new PortNumber(port.Number), new QueueId(number), (ulong)queue.SentBytes, (ulong)queue.SentPackets, (ulong)queue.Errors, queue.Age);
 
     private IEnumerable<Port> Select(PortNumber number)

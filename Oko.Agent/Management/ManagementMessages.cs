@@ -138,13 +138,14 @@ internal static class ManagementMessages
         message.Config.AddRange(DescribeConfig(port.ConfigBits));
         message.Mode = port.ModeText;
         message.SpeedKbps = port.CurrentSpeedKbps;
-        message.ReceivedPackets = (ulong)port.Counters.ReceivedPackets;
-        message.ReceivedBytes = (ulong)port.Counters.ReceivedBytes;
-        message.ReceiveDropped = (ulong)port.Counters.ReceiveDropped;
-        message.ReceiveErrors = (ulong)port.Counters.ReceiveErrors;
-        message.SentPackets = (ulong)port.Counters.SentPackets;
-        message.SentBytes = (ulong)port.Counters.SentBytes;
-        message.SendDropped = (ulong)port.Counters.SendDropped;
+        var counters = port.Counters;
+        message.ReceivedPackets = (ulong)counters.ReceivedPackets;
+        message.ReceivedBytes = (ulong)counters.ReceivedBytes;
+        message.ReceiveDropped = (ulong)counters.ReceiveDropped;
+        message.ReceiveErrors = (ulong)counters.ReceiveErrors;
+        message.SentPackets = (ulong)counters.SentPackets;
+        message.SentBytes = (ulong)counters.SentBytes;
+        message.SendDropped = (ulong)counters.SendDropped;
         message.AfXdp = port is AfXdpPort device ? ToMessage(device) : null;
         return message;
     }
@@ -163,7 +164,7 @@ internal static class ManagementMessages
             TxRingFull = (ulong)port.RingFullPackets,
             LiveFrames = (ulong)port.InjectedPackets,
             LiveFramesRefused = (ulong)port.LostInjections,
-            Queues = (uint)port.QueueCount,
+            Queues = (uint)port.ReceiveQueueCount,
         };
     }
 

@@ -42,7 +42,7 @@ public sealed class RuleManager : IDisposable
         _options = options;
         _control = new ControlThread("oko-control", log);
         _rules = new RuleStore(datapath, options.MaxRulesPerTable, _journal);
-        var targets = new ActionTargets(id => _groups!.Find(id), id => _meters!.Find(id), id => datapath.Ports.Any(port => id < port.Queues.Length));
+        var targets = new ActionTargets(id => _groups!.Find(id), id => _meters!.Find(id), id => datapath.Ports.Any(port => id < port.QueueCount));
         _groups = new GroupTable(_rules, _journal, targets, options.Clock, OnRemoved);
         _meters = new MeterTable(_rules, _journal, datapath, options.Clock, OnRemoved);
         _flowMods = new FlowModHandler(_rules, options.Clock, id => FindFilter(id), targets, OnRemoved);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Oko.Datapath.Interop;
@@ -20,6 +21,7 @@ internal sealed unsafe class AfXdpResources : IDisposable
 
     private InjectMap? _injectMap;
     private RedirectProgram? _program;
+    private LiveFrameInjector[] _injectors = [];
     private int _promiscuous = -1;
 
     private AfXdpResources(LinkInfo link, string driver)
@@ -43,13 +45,17 @@ internal sealed unsafe class AfXdpResources : IDisposable
     /// <summary>The program on the device.</summary>
     internal XdpAttachment? Attachment { get; private set; }
 
-    /// <summary>Sends by test runs; null where the TX ring is the better or the only way.</summary>
-    internal LiveFrameInjector? Injector { get; private set; }
+    /// <summary>Workers that have a lane: each has a queue that it can send by.</summary>
+    internal int LaneCount { get; private set; } = 1;
 
-    /// <summary>Opens all of it.</summary>
+    /// <summary>What sends a lane's packets by test runs; null where the TX ring is the better or the only way.</summary>
+    internal LiveFrameInjector? InjectorOf(int lane) => _injectors.Length == 0 ? null : _injectors[lane];
+
+    /// <summary>Opens all of it. The n-th memory is that of the n-th lane.</summary>
     /// <exception cref="PortOpenException">Something is in the way; nothing is left open.</exception>
-    internal static AfXdpResources Open(string name, Umem umem, AfXdpOptions options)
+    internal static AfXdpResources Open(string name, ImmutableArray<Umem> umems, AfXdpOptions options)
     {
+        var umem = umems[0];
         var link = LinkWatcher.Find(name) ?? throw new PortOpenException(name,
             $"interface {name} does not exist in this network namespace; `ip link` lists those that do");
         var largest = umem.MaxPacketSize - EthernetHeaderSize - VlanTagSize;
@@ -64,7 +70,7 @@ internal sealed unsafe class AfXdpResources : IDisposable
         var resources = new AfXdpResources(link, Ethtool.ReadDriver(name));
         try
         {
-            resources.OpenAll(umem, options);
+            resources.OpenAll(umems, options);
             return resources;
         }
         catch (SystemCallException exception)
@@ -97,15 +103,16 @@ internal sealed unsafe class AfXdpResources : IDisposable
         }
     }
 
-    private void OpenAll(Umem umem, AfXdpOptions options)
+    private void OpenAll(ImmutableArray<Umem> umems, AfXdpOptions options)
     {
         var (queues, sending) = Ethtool.ReadQueues(Link.Name);
         TransmitQueues = Math.Min(queues, sending);
+        LaneCount = Math.Min(umems.Length, TransmitQueues);
         _program = LoadProgram(queues, options);
         for (var queue = 0; queue < queues; queue++)
         {
             var number = queue;
-            var socket = WhenFree(() => XdpSocket.Open(umem, Link, Driver, number, options));
+            var socket = WhenFree(() => XdpSocket.Open(umems[number % LaneCount], Link, Driver, number, options));
             Sockets.Add(socket);
             _program.SetSocket(socket);
         }
@@ -113,7 +120,7 @@ internal sealed unsafe class AfXdpResources : IDisposable
         Attachment = WhenFree(() => XdpAttachment.Attach(_program, Link, options.Mode));
         if (_injectMap is not null && Attachment.IsNative)
         {
-            Injector = new LiveFrameInjector(_injectMap, _program, umem);
+            _injectors = [.. Enumerable.Range(0, LaneCount).Select(lane => new LiveFrameInjector(_injectMap, lane, _program, umems[lane]))];
         }
 
         BecomePromiscuous();
@@ -144,7 +151,7 @@ internal sealed unsafe class AfXdpResources : IDisposable
         {
             try
             {
-                _injectMap = new InjectMap();
+                _injectMap = new InjectMap(LaneCount);
                 return new RedirectProgram(queues, Link.Index, _injectMap);
             }
             catch (SystemCallException)

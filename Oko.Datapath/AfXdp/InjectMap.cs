@@ -5,11 +5,11 @@ namespace Oko.Datapath.AfXdp;
 
 /// <summary>
 /// Packets on their way to a test run with live frames: a BPF array map with one large value that the process has mapped,
-/// so the XDP program reads what the worker wrote without a system call. Made and closed by the control thread,
-/// written by the worker.
+/// so the XDP program reads what the worker wrote without a system call. Each lane of the port has a part of it. Made and closed by the
+/// control thread, the parts are written by their workers.
 /// </summary>
 /// <remarks>
-/// The value, in host byte order:
+/// A lane's part of the value, in host byte order:
 /// <code>
 ///        0   u64 next               counts the frames the program has filled
 ///       64   u32 lengths[256]       of the packets, in bytes
@@ -43,16 +43,21 @@ internal sealed unsafe class InjectMap : IDisposable
     /// <summary>The interface that frames of a test run come from: the loopback device of the namespace.</summary>
     internal const int TestRunInterface = 1;
 
-    private const int ValueSize = PacketsOffset + (Capacity * SlotSize);
+    /// <summary>Bytes of a lane's part.</summary>
+    internal const int LaneSize = PacketsOffset + (Capacity * SlotSize);
+
+    private readonly int _size;
     private byte* _value;
 
     /// <summary>Makes and maps the map.</summary>
     /// <exception cref="SystemCallException">The kernel refuses.</exception>
-    internal InjectMap()
+    internal InjectMap(int lanes)
     {
+        Lanes = lanes;
+        _size = lanes * LaneSize;
         Handle = SystemCallException.CheckValue(
-            LinuxBpf.CreateMap(LinuxBpf.MapTypeArray, sizeof(uint), ValueSize, 1, LinuxBpf.MapMmapable, "oko_inject"u8), "BPF_MAP_CREATE");
-        var address = Mman.Map(0, ValueSize, Mman.ProtectRead | Mman.ProtectWrite, Mman.MapShared | Mman.MapPopulate, Handle, 0);
+            LinuxBpf.CreateMap(LinuxBpf.MapTypeArray, sizeof(uint), (uint)_size, 1, LinuxBpf.MapMmapable, "oko_inject"u8), "BPF_MAP_CREATE");
+        var address = Mman.Map(0, (nuint)_size, Mman.ProtectRead | Mman.ProtectWrite, Mman.MapShared | Mman.MapPopulate, Handle, 0);
         if (address == Mman.MapFailed)
         {
             var error = Marshal.GetLastPInvokeError();
@@ -60,28 +65,25 @@ internal sealed unsafe class InjectMap : IDisposable
             throw new SystemCallException("mmap of a BPF map", error);
         }
 
-        // SAFETY: the mapping is ValueSize long until Dispose, which the owner calls after the worker gave the port up.
+        // SAFETY: the mapping is _size long until Dispose, which the owner calls after the worker gave the port up.
         _value = (byte*)address;
     }
 
     /// <summary>The map.</summary>
     internal int Handle { get; private set; }
 
-    /// <summary>The next packet that the program takes; the worker sets it to 0 before a run.</summary>
-    internal ref ulong Next => ref *(ulong*)(_value + NextOffset);
+    /// <summary>Number of lanes.</summary>
+    internal int Lanes { get; }
 
-    /// <summary>Place of the n-th packet, n below <see cref="Capacity"/>, for up to <see cref="MaxPacketSize"/> bytes.</summary>
-    internal byte* Packet(int n) => _value + PacketsOffset + (n * SlotSize);
-
-    /// <summary>Length of the n-th packet in bytes.</summary>
-    internal ref uint Length(int n) => ref *(uint*)(_value + LengthsOffset + (n * sizeof(uint)));
+    /// <summary>A lane's part. SAFETY: <see cref="LaneSize"/> bytes, lane below <see cref="Lanes"/>.</summary>
+    internal byte* Part(int lane) => _value + (lane * LaneSize);
 
     /// <inheritdoc/>
     public void Dispose()
     {
         if (_value is not null)
         {
-            _ = Mman.Unmap((nint)_value, ValueSize);
+            _ = Mman.Unmap((nint)_value, (nuint)_size);
             _value = null;
         }
 

@@ -20,7 +20,7 @@ namespace Oko.Datapath.AfXdp;
 // (64 reach four fifths of the rate that 128 reach, 256 no more), or when a whole round of the worker brought none: a packet
 // waits for one round at most, some 30 us under full load and one microsecond when there is none.
 
-/// <summary>Sends packets of one port by BPF test runs. Owned by the worker of the port; no method allocates.</summary>
+/// <summary>Sends packets of one lane by BPF test runs. Owned by the lane's worker; no method allocates.</summary>
 internal sealed unsafe class LiveFrameInjector
 {
     /// <summary>Packets from which on a run is cheaper than the TX ring.</summary>
@@ -28,7 +28,7 @@ internal sealed unsafe class LiveFrameInjector
 
     private const int RunCount = 128;
 
-    private readonly InjectMap _map;
+    private readonly byte* _part;
     private readonly int _program;
     private readonly byte* _memory;
     private readonly byte[] _blank = GC.AllocateArray<byte>(InjectMap.MaxPacketSize, pinned: true);
@@ -38,11 +38,14 @@ internal sealed unsafe class LiveFrameInjector
 
     /// <summary>Makes an injector.</summary>
     /// <param name="map">The map of the port's program.</param>
+    /// <param name="lane">Number of the lane, which has a part of the map.</param>
     /// <param name="program">The program, attached in native mode.</param>
     /// <param name="umem">Where the packets are.</param>
-    internal LiveFrameInjector(InjectMap map, RedirectProgram program, Umem umem)
+    internal LiveFrameInjector(InjectMap map, int lane, RedirectProgram program, Umem umem)
     {
-        _map = map;
+        _part = map.Part(lane);
+        // The program reads there whose packets it sends.
+        BitConverter.TryWriteBytes(_blank, lane);
         _program = program.Handle;
         _memory = umem.Memory;
     }
@@ -69,9 +72,9 @@ internal sealed unsafe class LiveFrameInjector
         }
 
         var slot = StagedCount++;
-        _map.Length(slot) = length;
-        // SAFETY: the length fits the slot, slot < RunCount; the descriptor lies in the UMEM.
-        Unsafe.CopyBlockUnaligned(_map.Packet(slot), _memory + descriptor.Address, length);
+        // SAFETY: the length fits the slot, slot < RunCount <= Capacity; the descriptor lies in the UMEM.
+        *(uint*)(_part + InjectMap.LengthsOffset + (slot * sizeof(uint))) = length;
+        Unsafe.CopyBlockUnaligned(_part + InjectMap.PacketsOffset + (slot * InjectMap.SlotSize), _memory + descriptor.Address, length);
         _longest = Math.Max(_longest, length);
         _isFresh = true;
         if (StagedCount == RunCount)
@@ -104,7 +107,7 @@ internal sealed unsafe class LiveFrameInjector
 
         // Frames start as long as the longest packet and are cut by the program: that never fails, growing could.
         StagedCount = 0;
-        _map.Next = 0;
+        *(ulong*)(_part + InjectMap.NextOffset) = 0;
         var longest = _longest;
         _longest = 0;
         if (LinuxBpf.RunOnLiveFrames(_program, (byte*)Unsafe.AsPointer(ref _blank[0]), longest, (uint)count) < 0)

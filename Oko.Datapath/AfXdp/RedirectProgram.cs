@@ -17,7 +17,9 @@ namespace Oko.Datapath.AfXdp;
 //    inject map.
 //
 //    inject:
-//      value = the map's only element;  n = value->next++ & 255;  length = value->lengths[n]
+//      lane = the frame's first four bytes                                    (all lanes of the port share the program and the map)
+//      if (frame's length < 4 || lane >= lanes) return XDP_DROP               (for the kernel's verifier; we see to it)
+//      value = the lane's part of the map's only element;  n = value->next++ & 255;  length = value->lengths[n]
 //      if (length > 1514 || length < 14) return XDP_DROP                      (for the kernel's verifier; we check before)
 //      if (length != frame's length) bpf_xdp_adjust_tail(ctx, length - frame's length)
 //      bpf_xdp_store_bytes(ctx, 0, value->packets[n], length)
@@ -47,7 +49,7 @@ internal sealed class RedirectProgram : IDisposable
         var code = new List<ulong>();
         if (inject is not null)
         {
-            AppendInject(code, inject.Handle, (int)interfaceIndex);
+            AppendInject(code, inject, (int)interfaceIndex);
         }
 
         AppendRedirect(code, MapHandle);
@@ -97,12 +99,21 @@ internal sealed class RedirectProgram : IDisposable
         code.Add(Exit);
     }
 
-    private static void AppendInject(List<ulong> code, int map, int interfaceIndex)
+    private static void AppendInject(List<ulong> code, InjectMap map, int interfaceIndex)
     {
         var body = new List<ulong>
         {
-            Encode(0x18, 7, 2, 0, map),                           // r7 = address of the map's only value
+            LoadWord(1, 6, Data),                                 // r8 = lane
+            LoadWord(2, 6, DataEnd),
+            MoveRegister(3, 1),
+            Encode(0x07, 3, 0, 0, sizeof(uint)),
+            Encode(0x2d, 3, 2, 35, 0),                            // to the end: drop
+            LoadWord(8, 1, 0),
+            Encode(0x35, 8, 0, 33, map.Lanes),
+            Encode(0x27, 8, 0, 0, InjectMap.LaneSize),
+            Encode(0x18, 7, 2, 0, map.Handle),                    // r7 = the lane's part of the map's only value
             0,
+            Encode(0x0f, 7, 8, 0, 0),
             Encode(0x79, 8, 7, InjectMap.NextOffset, 0),          // r8 = next++ & 255
             MoveRegister(1, 8),
             Encode(0x07, 1, 0, 0, 1),

@@ -28,7 +28,6 @@ internal sealed unsafe class XdpSocket : IDisposable
     /// <summary>Packets that one <c>sendto</c> sends in copy mode, where the kernel lets us choose; else 32.</summary>
     private const int TransmitBudget = 256;
 
-    private readonly Umem _umem;
     private readonly uint _ringSize;
     private readonly List<(nint Address, nuint Size)> _mappings = [];
 
@@ -39,13 +38,16 @@ internal sealed unsafe class XdpSocket : IDisposable
 
     private XdpSocket(Umem umem, LinkInfo link, string driver, int queue, AfXdpOptions options)
     {
-        _umem = umem;
+        Umem = umem;
         _ringSize = (uint)options.RingSize;
         Link = link;
         Queue = queue;
         MustCopy = options.ForceCopy || options.Mode == XdpMode.Generic;
         SharingKey = MustCopy ? driver + " copy" : driver;
     }
+
+    /// <summary>The memory of its worker.</summary>
+    internal Umem Umem { get; }
 
     /// <summary>The device.</summary>
     internal LinkInfo Link { get; }
@@ -137,7 +139,7 @@ internal sealed unsafe class XdpSocket : IDisposable
             return;
         }
 
-        _umem.RemoveSocket(this);
+        Umem.RemoveSocket(this);
         _ = Socket.Close(Handle);
         Handle = -1;
         foreach (var (address, size) in _mappings)
@@ -175,7 +177,7 @@ internal sealed unsafe class XdpSocket : IDisposable
             throw;
         }
 
-        _umem.AddSocket(this);
+        Umem.AddSocket(this);
         return this;
     }
 
@@ -192,9 +194,9 @@ internal sealed unsafe class XdpSocket : IDisposable
     {
         var registration = new IfXdp.UmemRegistration
         {
-            Address = (ulong)_umem.Memory,
-            Length = _umem.SizeBytes,
-            ChunkSize = (uint)_umem.FrameSize,
+            Address = (ulong)Umem.Memory,
+            Length = Umem.SizeBytes,
+            ChunkSize = (uint)Umem.FrameSize,
         };
         // SAFETY: the kernel pins the UMEM's pages; they stay mapped until all sockets are closed (Umem.Dispose).
         _ = SystemCallException.Check(

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Oko.Datapath.Pipeline;
+using Oko.Datapath.Workers;
 
 namespace Oko.Datapath.Groups;
 
@@ -7,7 +8,7 @@ namespace Oko.Datapath.Groups;
 public sealed class Bucket
 {
     private readonly ImmutableArray<DatapathAction> _actions = [];
-    private long _packets, _bytes;
+    private readonly WorkerCounters _counters = new();
 
     /// <summary>Share of a select group's packets.</summary>
     public ushort Weight { get; init; }
@@ -30,17 +31,13 @@ public sealed class Bucket
     }
 
     /// <summary>Packets it processed.</summary>
-    public ulong PacketCount => (ulong)Volatile.Read(ref _packets);
+    public ulong PacketCount => _counters.Packets;
 
     /// <summary>Bytes it processed.</summary>
-    public ulong ByteCount => (ulong)Volatile.Read(ref _bytes);
+    public ulong ByteCount => _counters.Bytes;
 
     /// <summary>Whether it leaves the packet's bytes as they are, so that no copy need be made for it.</summary>
     internal bool KeepsPacket { get; private init; } = true;
 
-    internal void Count(int bytes)
-    {
-        _packets++;
-        _bytes += bytes;
-    }
+    internal void Count(int worker, int bytes) => _counters.Count(worker, bytes);
 }

@@ -1,3 +1,5 @@
+using Oko.Datapath.Workers;
+
 namespace Oko.Datapath.Groups;
 
 /// <summary>
@@ -10,7 +12,7 @@ namespace Oko.Datapath.Groups;
 public sealed class Group(uint id, GroupContents contents)
 {
     private GroupContents _contents = contents;
-    private long _packets, _bytes;
+    private readonly WorkerCounters _counters = new();
 
     /// <summary>Group number.</summary>
     public uint Id { get; } = id;
@@ -23,14 +25,10 @@ public sealed class Group(uint id, GroupContents contents)
     }
 
     /// <summary>Packets it processed.</summary>
-    public ulong PacketCount => (ulong)Volatile.Read(ref _packets);
+    public ulong PacketCount => _counters.Packets;
 
     /// <summary>Bytes it processed.</summary>
-    public ulong ByteCount => (ulong)Volatile.Read(ref _bytes);
+    public ulong ByteCount => _counters.Bytes;
 
-    internal void Count(int bytes)
-    {
-        _packets++;
-        _bytes += bytes;
-    }
+    internal void Count(int worker, int bytes) => _counters.Count(worker, bytes);
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Oko.Datapath.Workers;
 
 namespace Oko.Datapath.Meters;
 
@@ -9,7 +10,7 @@ namespace Oko.Datapath.Meters;
 public sealed class Meter(uint id, ImmutableArray<MeterBand> bands)
 {
     private MeterBand[] _bands = [.. bands];
-    private long _packets, _bytes;
+    private readonly WorkerCounters _counters = new();
 
     /// <summary>Meter number.</summary>
     public uint Id { get; } = id;
@@ -22,16 +23,15 @@ public sealed class Meter(uint id, ImmutableArray<MeterBand> bands)
     }
 
     /// <summary>Packets that came to it.</summary>
-    public ulong PacketCount => (ulong)Volatile.Read(ref _packets);
+    public ulong PacketCount => _counters.Packets;
 
     /// <summary>Bytes that came to it.</summary>
-    public ulong ByteCount => (ulong)Volatile.Read(ref _bytes);
+    public ulong ByteCount => _counters.Bytes;
 
     /// <summary>Worker: counts a packet; returns the band to apply, or null if it is within all rates.</summary>
-    internal MeterBand? Measure(int bytes, long now)
+    internal MeterBand? Measure(int worker, int bytes, long now)
     {
-        _packets++;
-        _bytes += bytes;
+        _counters.Count(worker, bytes);
         MeterBand? exceeded = null;
         foreach (var band in Volatile.Read(ref _bands))
         {
@@ -41,7 +41,7 @@ public sealed class Meter(uint id, ImmutableArray<MeterBand> bands)
             }
         }
 
-        exceeded?.Count(bytes);
+        exceeded?.Count(worker, bytes);
         return exceeded;
     }
 }

@@ -1,3 +1,5 @@
+using Oko.Datapath.Workers;
+
 namespace Oko.Datapath.Meters;
 
 /// <summary>What a band does to packets above its rate. Source: OpenFlow 1.3.5, 5.7.1 "Meter Bands".</summary>
@@ -10,24 +12,26 @@ public enum MeterBandKind : byte
     DscpRemark,
 }
 
-/// <summary>A band of a meter. Immutable but for its counters and its token bucket, which the worker owns.</summary>
+/// <summary>A band of a meter. Immutable but for its counters and its token bucket, which all workers share.</summary>
 /// <remarks>
-/// The bucket counts in units in which a nanosecond adds exactly the rate: 10^-6 bit for kilobits per second, 10^-9 packet for packets per
-/// second. So metering has no rounding. It starts full.
+/// The bucket is the moment at which it would have been empty, were it filled ever since: one word, which a worker moves on by the time
+/// that the packet's tokens take to flow in, with one compare-and-exchange and no lock. Time is counted in 1/256 ns, so a packet is
+/// measured too long or too short by 2 ps at most. The bucket starts full. (The same as the "theoretical arrival time" of ITU-T I.371,
+/// Annex A.)
 /// </remarks>
 public sealed class MeterBand
 {
+    private const long StepsPerNanosecond = 256, Second = 1_000_000_000 * StepsPerNanosecond, LongestTime = 1L << 61;
     private const long UnitsPerKilobit = 1_000_000_000, UnitsPerPacket = 1_000_000_000, UnitsPerByte = 8_000_000;
 
     // One frame must always fit, or a band with a tiny burst would let nothing pass.
     private const long LargestFrameUnits = 4096 * UnitsPerByte;
 
     private readonly bool _countsPackets;
-    private readonly long _capacity;
-    private readonly long _fillNanoseconds;
-    private long _tokens;
-    private long _filledAt;
-    private long _packets, _bytes;
+    private readonly long _fillTime;
+    private readonly long _packetTime;
+    private long _emptyAt = long.MinValue;
+    private readonly WorkerCounters _counters = new();
 
     /// <summary>Makes a band.</summary>
     /// <param name="kind">What it does.</param>
@@ -43,10 +47,9 @@ public sealed class MeterBand
         PrecedenceLevel = precedenceLevel;
         _countsPackets = countsPackets;
         var unit = countsPackets ? UnitsPerPacket : UnitsPerKilobit;
-        _capacity = Math.Max((burst == 0 ? rate : burst) * unit, countsPackets ? UnitsPerPacket : LargestFrameUnits);
-        _fillNanoseconds = _capacity / rate + 1;
-        _tokens = _capacity;
-        _filledAt = long.MinValue / 2;
+        var capacity = Math.Max((burst == 0 ? rate : burst) * unit, countsPackets ? UnitsPerPacket : LargestFrameUnits);
+        _fillTime = (long)UInt128.Min((UInt128)(ulong)capacity * StepsPerNanosecond / rate, LongestTime);
+        _packetTime = TimeOf(UnitsPerPacket);
     }
 
     /// <summary>What it does.</summary>
@@ -59,30 +62,37 @@ public sealed class MeterBand
     public byte PrecedenceLevel { get; }
 
     /// <summary>Packets it was applied to.</summary>
-    public ulong PacketCount => (ulong)Volatile.Read(ref _packets);
+    public ulong PacketCount => _counters.Packets;
 
     /// <summary>Bytes it was applied to.</summary>
-    public ulong ByteCount => (ulong)Volatile.Read(ref _bytes);
+    public ulong ByteCount => _counters.Bytes;
 
     /// <summary>Worker: takes a packet's tokens; false when there are too few, which leaves them untouched.</summary>
     internal bool TryTake(int bytes, long now)
     {
-        var elapsed = now - _filledAt;
-        _filledAt = now;
-        _tokens = elapsed >= _fillNanoseconds ? _capacity : Math.Min(_capacity, _tokens + (elapsed * Rate));
-        var cost = _countsPackets ? UnitsPerPacket : bytes * UnitsPerByte;
-        if (cost > _tokens)
+        var time = now * StepsPerNanosecond;
+        var cost = _countsPackets ? _packetTime : TimeOf(bytes * UnitsPerByte);
+        while (true)
         {
-            return false;
+            // Time wraps around, so only differences count. A little below zero: the clock reading of another worker was ahead. Far
+            // below: the bucket was not used for a year, or never.
+            var emptyAt = Volatile.Read(ref _emptyAt);
+            var elapsed = time - emptyAt;
+            var filled = elapsed < -Second ? _fillTime : Math.Min(_fillTime, elapsed);
+            if (cost > filled)
+            {
+                return false;
+            }
+
+            if (Interlocked.CompareExchange(ref _emptyAt, time - filled + cost, emptyAt) == emptyAt)
+            {
+                return true;
+            }
         }
-
-        _tokens -= cost;
-        return true;
     }
 
-    internal void Count(int bytes)
-    {
-        _packets++;
-        _bytes += bytes;
-    }
+    /// <summary>How long a packet's tokens take to flow in, rounded to the nearest step.</summary>
+    private long TimeOf(long units) => (long)((((ulong)units * StepsPerNanosecond) + (Rate / 2)) / Rate);
+
+    internal void Count(int worker, int bytes) => _counters.Count(worker, bytes);
 }

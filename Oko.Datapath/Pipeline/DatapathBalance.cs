@@ -15,4 +15,9 @@ public sealed record DatapathBalance(
 {
     /// <summary>Whether each packet has been accounted for.</summary>
     public bool IsBalanced => Received + Injected + Cloned == Sent + ToController + Consumed + Drops.Sum();
+
+    /// <summary>Adds what two workers counted.</summary>
+    internal static DatapathBalance Add(DatapathBalance a, DatapathBalance b) => new(
+        a.Received + b.Received, a.Injected + b.Injected, a.Cloned + b.Cloned, a.Sent + b.Sent, a.ToController + b.ToController,
+        a.Consumed + b.Consumed, [.. a.Drops.Zip(b.Drops, (x, y) => x + y)]);
 }

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Oko.Bpf.Execution;
+using Oko.Bpf.Maps;
 
 namespace Oko.Datapath.Pipeline;
 
@@ -16,18 +18,15 @@ public sealed unsafe class FilterSlot
 {
     private const long SampleMask = 255;
 
+    private readonly WorkerPart[] _parts;
     private LoadedFilter _current;
-    private LoadedFilter _active;
-    private long _activeBatch = -1;
-    private long _memoSerial = -1;
-    private bool _memoVerdict;
-    private long _runs, _matches, _sampledRuns, _sampledNanoseconds;
 
-    /// <summary>Makes a slot.</summary>
+    /// <summary>Makes a slot for as many workers as the process has (<see cref="BpfMap.Workers"/>).</summary>
     public FilterSlot(uint filterId, LoadedFilter filter)
     {
         FilterId = filterId;
-        _current = _active = filter;
+        _current = filter;
+        _parts = [.. Enumerable.Range(0, BpfMap.Workers).Select(_ => new WorkerPart(filter))];
     }
 
     /// <summary>The filter's id.</summary>
@@ -37,16 +36,16 @@ public sealed unsafe class FilterSlot
     public LoadedFilter Current => Volatile.Read(ref _current);
 
     /// <summary>Times the program ran.</summary>
-    public long Runs => Volatile.Read(ref _runs);
+    public long Runs => _parts.Sum(part => Volatile.Read(ref part.Runs));
 
     /// <summary>Times it said match.</summary>
-    public long Matches => Volatile.Read(ref _matches);
+    public long Matches => _parts.Sum(part => Volatile.Read(ref part.Matches));
 
     /// <summary>Runs that were timed.</summary>
-    public long SampledRuns => Volatile.Read(ref _sampledRuns);
+    public long SampledRuns => _parts.Sum(part => Volatile.Read(ref part.SampledRuns));
 
     /// <summary>Nanoseconds the timed runs took, with the clock's own.</summary>
-    public long SampledNanoseconds => Volatile.Read(ref _sampledNanoseconds);
+    public long SampledNanoseconds => _parts.Sum(part => Volatile.Read(ref part.SampledNanoseconds));
 
     /// <summary>
     /// Puts another program in force, for all entries between two batches. The old one may run until every worker has passed a
@@ -55,39 +54,59 @@ public sealed unsafe class FilterSlot
     public LoadedFilter Replace(LoadedFilter filter) => Interlocked.Exchange(ref _current, filter);
 
     /// <summary>Worker: the verdict on a packet.</summary>
-    /// <param name="context">The packet. SAFETY: filled for the packet's present bytes, fixed during the call.</param>
-    /// <param name="serial">Changes whenever the packet or its bytes do.</param>
-    /// <param name="batch">Number of the batch.</param>
+    /// <param name="context">The packet and the worker. SAFETY: filled for the packet's present bytes, fixed during the call.</param>
+    /// <param name="serial">Changes whenever the packet or its bytes do; the worker's own.</param>
+    /// <param name="batch">Number of the worker's batch.</param>
     internal bool Ask(FilterContext* context, long serial, long batch)
     {
-        if (_memoSerial == serial)
+        var part = _parts[context->Worker];
+        if (part.MemoSerial == serial)
         {
-            return _memoVerdict;
+            return part.MemoVerdict;
         }
 
-        if (_activeBatch != batch)
+        if (part.ActiveBatch != batch)
         {
-            _active = Volatile.Read(ref _current);
-            _activeBatch = batch;
+            part.Active = Volatile.Read(ref _current);
+            part.ActiveBatch = batch;
         }
 
         bool verdict;
-        if ((_runs & SampleMask) == 0)
+        if ((part.Runs & SampleMask) == 0)
         {
             var start = Stopwatch.GetTimestamp();
-            verdict = _active.Matches(context);
-            _sampledNanoseconds += Stopwatch.GetTimestamp() - start;
-            _sampledRuns++;
+            verdict = part.Active.Matches(context);
+            part.SampledNanoseconds += Stopwatch.GetTimestamp() - start;
+            part.SampledRuns++;
         }
         else
         {
-            verdict = _active.Matches(context);
+            verdict = part.Active.Matches(context);
         }
 
-        _runs++;
-        _matches += verdict ? 1 : 0;
-        _memoSerial = serial;
-        _memoVerdict = verdict;
+        part.Runs++;
+        part.Matches += verdict ? 1 : 0;
+        part.MemoSerial = serial;
+        part.MemoVerdict = verdict;
         return verdict;
+    }
+
+    /// <summary>What one worker knows and counts; the counters are read by any thread.</summary>
+    private sealed class WorkerPart(LoadedFilter filter)
+    {
+        internal LoadedFilter Active = filter;
+        internal long ActiveBatch = -1;
+        internal long MemoSerial = -1;
+        internal bool MemoVerdict;
+        internal long Runs, Matches, SampledRuns, SampledNanoseconds;
+
+        // Parts of two workers are made one after the other: this keeps them out of each other's cache lines.
+        private readonly CacheLines _distance;
+    }
+
+    [InlineArray(16)]
+    private struct CacheLines
+    {
+        private long _first;
     }
 }

@@ -23,7 +23,7 @@ internal sealed unsafe partial class PacketPipeline
 
     private void ExecuteGroup(Group group, ref PacketView packet, ref FlowKey key)
     {
-        group.Count(packet.Length);
+        group.Count(_worker, packet.Length);
         var contents = group.Contents;
         switch (contents.Kind)
         {
@@ -122,7 +122,7 @@ internal sealed unsafe partial class PacketPipeline
 
     private void ExecuteBucket(Bucket bucket, ref PacketView packet, ref FlowKey key)
     {
-        bucket.Count(packet.Length);
+        bucket.Count(_worker, packet.Length);
         var queue = _queue;
         if (bucket.KeepsPacket)
         {
@@ -174,7 +174,7 @@ internal sealed unsafe partial class PacketPipeline
     /// <summary>Passes the packet through a meter; one that it drops has failed.</summary>
     private void Measure(Meter meter, ref PacketView packet, ref FlowKey key)
     {
-        if (meter.Measure(packet.Length, _now) is not { } band)
+        if (meter.Measure(_worker, packet.Length, _now) is not { } band)
         {
             return;
         }

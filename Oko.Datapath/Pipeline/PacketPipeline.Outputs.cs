@@ -111,7 +111,7 @@ internal sealed unsafe partial class PacketPipeline
             return;
         }
 
-        if (ControllerMeter?.Measure(packet.Length, _now) is not null)
+        if (ControllerMeter?.Measure(_worker, packet.Length, _now) is not null)
         {
             _drops[(int)DropReason.Metered]++;
             return;

@@ -28,7 +28,7 @@ namespace Oko.Datapath.Pipeline;
 // A packet that cannot be dealt with as told (_hasFailed: no entry in a table, no room for a tag) gets no further action: it
 // must not leave as something it was not meant to be.
 
-/// <summary>Runs packets through the flow tables. Owned by one worker, used on its thread only.</summary>
+/// <summary>Runs packets through the flow tables, which all workers share. Owned by one worker, used on its thread only.</summary>
 internal sealed unsafe partial class PacketPipeline
 {
     private const int EthernetBytes = 14;
@@ -42,13 +42,15 @@ internal sealed unsafe partial class PacketPipeline
     private readonly Umem _umem;
     private readonly PacketInRing _packetIns;
     private readonly ActionSet _actionSet = new();
-    private readonly LearningTable _learned = new();
+    private readonly LearningTable _learned;
+    private readonly int _worker;
+    private readonly nint _stateOffset;
     private readonly long[] _drops = new long[DropReasons.Count];
     private readonly PacketView[] _tableCopies = new PacketView[MaxTableCopies];
     private readonly LookupGroup _group = new();
     private readonly PacketView[] _packetsInGroup = GC.AllocateArray<PacketView>(LookupGroup.Size, pinned: true);
     private readonly PacketView* _packets;
-    private PortSet _ports = PortSet.Empty;
+    private PortSet _ports;
     private long _received, _injected, _cloned, _sent, _toController;
     private long _serial, _batch;
     private long _now;
@@ -63,11 +65,20 @@ internal sealed unsafe partial class PacketPipeline
     private bool _hasFailed;
     private int _tableCopyCount;
 
-    internal PacketPipeline(FlowTable[] tables, Umem umem, PacketInRing packetIns)
+    /// <param name="tables">The flow tables.</param>
+    /// <param name="umem">Memory of the worker.</param>
+    /// <param name="packetIns">What the worker sends to the controllers.</param>
+    /// <param name="learned">Where addresses were seen, by all workers.</param>
+    /// <param name="worker">Number of the worker, from 0.</param>
+    internal PacketPipeline(FlowTable[] tables, Umem umem, PacketInRing packetIns, LearningTable learned, int worker)
     {
         _tables = tables;
         _umem = umem;
         _packetIns = packetIns;
+        _learned = learned;
+        _worker = worker;
+        _stateOffset = EntryPlace.OffsetOf(worker);
+        _ports = new PortSet([], umem);
         // SAFETY: the array is pinned and lives as long as the pipeline.
         fixed (PacketView* packets = _packetsInGroup)
         {
@@ -109,7 +120,7 @@ internal sealed unsafe partial class PacketPipeline
     }
 
     /// <summary>Runs the packets that a port received; their frames are the pipeline's from here on.</summary>
-    internal void ProcessReceived(Port port, FrameDescriptor* batch, int count)
+    internal void ProcessReceived(PortLane lane, FrameDescriptor* batch, int count)
     {
         // Packets that a device or another core wrote are not in this core's cache.
         long bytes = 0;
@@ -123,10 +134,10 @@ internal sealed unsafe partial class PacketPipeline
         }
 
         _received += count;
-        port.Counters.AddReceived(count, bytes);
+        lane.Counters.AddReceived(count, bytes);
         for (var start = 0; start < count; start += LookupGroup.Size)
         {
-            RunGroup(Extract(port, batch + start, Math.Min(LookupGroup.Size, count - start)));
+            RunGroup(Extract(lane.Port, batch + start, Math.Min(LookupGroup.Size, count - start)));
         }
     }
 
@@ -178,7 +189,7 @@ internal sealed unsafe partial class PacketPipeline
         for (var index = 0; index < count; index++)
         {
             var state = _group.StateOf(index);
-            if (state is null || !TryForward(state, _packets[index]))
+            if (state is null || !TryForward(Own(state), _packets[index]))
             {
                 Run(ref _packets[index], ref _group.Keys[index], _group[index]);
             }
@@ -196,12 +207,33 @@ internal sealed unsafe partial class PacketPipeline
             return false;
         }
 
-        _tables[0].CountLookup();
-        _tables[0].CountMatch();
+        _tables[0].CountLookup(_worker);
+        _tables[0].CountMatch(_worker);
         entry->Count(packet.Length, _now);
         Enqueue(queue, packet.Address, packet.Length);
         return true;
     }
+
+    /// <summary>Sends a packet that another worker forwarded to a port of this one. Its frame, in this worker's memory, is the pipeline's from
+    /// here on.</summary>
+    internal void ProcessHandedOver(uint port, int queue, ulong address, int length)
+    {
+        if (_ports.Find(port) is { } found)
+        {
+            Enqueue(found.Of((uint)queue), address, length);
+        }
+        else
+        {
+            _drops[(int)DropReason.NoSuchPort]++;
+            _umem.Frames.Free(address);
+        }
+    }
+
+    /// <summary>Counts a packet of another worker that found no frame.</summary>
+    internal void CountHandedOverWithoutFrame() => _drops[(int)DropReason.NoFrame]++;
+
+    // SAFETY: a place has a state for each worker, at this distance from the first one's.
+    private EntryState* Own(EntryState* first) => (EntryState*)((byte*)first + _stateOffset);
 
     /// <summary>Executes the actions of a packet-out. The packet's frame is the pipeline's from here on.</summary>
     internal void ProcessInjected(ref PacketView packet, ImmutableArray<DatapathAction> actions)
@@ -406,7 +438,7 @@ internal sealed unsafe partial class PacketPipeline
         do
         {
             var flowTable = _tables[table];
-            flowTable.CountLookup();
+            flowTable.CountLookup(_worker);
             var entry = candidate is { Filter: not null } ? AskFilters(candidate, flowTable, ref packet, ref key) : candidate;
             if (entry is null)
             {
@@ -414,11 +446,12 @@ internal sealed unsafe partial class PacketPipeline
                 break;
             }
 
-            flowTable.CountMatch();
-            entry.State->Count(packet.Length, _now);
+            flowTable.CountMatch(_worker);
+            var state = Own(entry.State);
+            state->Count(packet.Length, _now);
             _entry = entry;
             _table = (byte)table;
-            if (Volatile.Read(ref entry.State->OnlyOutput) is not 0 and var port)
+            if (Volatile.Read(ref state->OnlyOutput) is not 0 and var port)
             {
                 OutputToPort(port, ref packet);
                 break;
@@ -478,7 +511,7 @@ internal sealed unsafe partial class PacketPipeline
             var context = new FilterContext
             {
                 Packet = packet.Data, PacketEnd = packet.Data + packet.Length, Length = (ulong)packet.Length, InPort = packet.InPort,
-                TimeNanoseconds = (ulong)_now,
+                TimeNanoseconds = (ulong)_now, Worker = (uint)_worker,
                 Protocol = System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(packet.EthType),
             };
             // SAFETY: the context is on this stack and the packet in its frame; neither moves while the filter runs.

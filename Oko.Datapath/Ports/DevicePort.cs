@@ -19,7 +19,7 @@ public abstract class DevicePort : Port
     public uint InterfaceIndex { get; }
 
     /// <summary>Whether the device went away: it neither receives nor sends any more.</summary>
-    protected bool IsGone => Volatile.Read(ref _isGone);
+    protected internal bool IsGone => Volatile.Read(ref _isGone);
 
     /// <summary>Takes over the state of the link, as a <see cref="LinkWatcher"/> reports it.</summary>
     /// <param name="link">The link; ignored unless it has the index of this port's device.</param>

@@ -5,9 +5,8 @@ using Oko.Datapath.Interop;
 namespace Oko.Datapath.Ports;
 
 /// <summary>A port without a network: frames are pushed in and read out by the program that made it (tests, traces).</summary>
-public sealed unsafe class MemoryPort : Port
+public sealed unsafe class MemoryPort : SingleLanePort
 {
-    private readonly Umem _umem;
     private readonly ConcurrentQueue<byte[]> _incoming = new();
     private readonly BlockingCollection<byte[]> _outgoing = [];
     private readonly Eventfd _arrived = new();
@@ -15,9 +14,8 @@ public sealed unsafe class MemoryPort : Port
 
     /// <summary>Makes a port on a worker's UMEM.</summary>
     public MemoryPort(Umem umem, uint number, string name, int queueCount = 1)
-        : base(number, name, new MacAddress(0x02_00_00_00_00_00UL | number), queueCount)
+        : base(umem, number, name, new MacAddress(0x02_00_00_00_00_00UL | number), queueCount)
     {
-        _umem = umem;
     }
 
     /// <inheritdoc/>
@@ -38,7 +36,7 @@ public sealed unsafe class MemoryPort : Port
     /// <summary>Any thread: a frame arrives. At most <see cref="Umem.MaxPacketSize"/> bytes.</summary>
     public void Push(ReadOnlySpan<byte> frame)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(frame.Length, _umem.MaxPacketSize);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(frame.Length, Umem.MaxPacketSize);
         _incoming.Enqueue(frame.ToArray());
         if (Interlocked.Exchange(ref _isSignalled, 1) == 0)
         {
@@ -61,16 +59,16 @@ public sealed unsafe class MemoryPort : Port
         }
 
         var count = 0;
-        while (count < capacity && !_incoming.IsEmpty && _umem.Frames.TryAllocate(out var address))
+        while (count < capacity && !_incoming.IsEmpty && Umem.Frames.TryAllocate(out var address))
         {
             if (!_incoming.TryDequeue(out var frame))
             {
-                _umem.Frames.Free(address);
+                Umem.Frames.Free(address);
                 break;
             }
 
             address += Umem.Headroom;
-            frame.CopyTo(new Span<byte>(_umem.Memory + address, _umem.MaxPacketSize));
+            frame.CopyTo(new Span<byte>(Umem.Memory + address, Umem.MaxPacketSize));
             batch[count++] = new FrameDescriptor { Address = address, Length = (uint)frame.Length };
         }
 
@@ -82,16 +80,11 @@ public sealed unsafe class MemoryPort : Port
     {
         for (var index = 0; index < count; index++)
         {
-            _outgoing.Add(new ReadOnlySpan<byte>(_umem.Memory + batch[index].Address, (int)batch[index].Length).ToArray());
-            _umem.Frames.Free(batch[index].Address);
+            _outgoing.Add(new ReadOnlySpan<byte>(Umem.Memory + batch[index].Address, (int)batch[index].Length).ToArray());
+            Umem.Frames.Free(batch[index].Address);
         }
 
         return count;
-    }
-
-    /// <inheritdoc/>
-    public override void Reap()
-    {
     }
 
     /// <inheritdoc/>

@@ -1,13 +1,12 @@
 using System.Collections.Immutable;
-using Oko.Datapath.AfXdp;
 
 namespace Oko.Datapath.Ports;
 
 /// <summary>
-/// A port of the switch. Receive, Transmit and Reap are called by the one worker that owns the port, once per batch;
-/// the rest may be read by any thread.
+/// A port of the switch: what it is called, what state it is in, what it counted. Packets go through its <see cref="Lanes"/>, one for each
+/// worker that has a part of it. Any thread.
 /// </summary>
-public abstract unsafe class Port : IDisposable
+public abstract class Port : IDisposable
 {
     /// <summary>OFPPC_PORT_DOWN, OFPPC_NO_RECV, OFPPC_NO_FWD, OFPPC_NO_PACKET_IN.</summary>
     public const uint ConfigDown = 1, ConfigNoReceive = 1 << 2, ConfigNoForward = 1 << 5, ConfigNoPacketIn = 1 << 6;
@@ -17,6 +16,7 @@ public abstract unsafe class Port : IDisposable
 
     private uint _configBits;
     private uint _stateBits = StateLive;
+    private long _handOverDropped;
 
     /// <summary>Names the port.</summary>
     /// <param name="number">OpenFlow port number.</param>
@@ -25,7 +25,7 @@ public abstract unsafe class Port : IDisposable
     /// <param name="queueCount">Queues that packets can be sent by, 1 or more.</param>
     protected Port(uint number, string name, MacAddress hardwareAddress, int queueCount = 1)
     {
-        Queues = [.. Enumerable.Range(0, queueCount).Select(_ => new QueueCounters())];
+        QueueCount = queueCount;
         Number = number;
         Name = name;
         HardwareAddress = hardwareAddress;
@@ -40,11 +40,30 @@ public abstract unsafe class Port : IDisposable
     /// <summary>Ethernet address of the interface.</summary>
     public MacAddress HardwareAddress { get; }
 
-    /// <summary>Counters.</summary>
-    public PortCounters Counters { get; } = new();
+    /// <summary>The port's parts, one for each worker that has one, at least one. Fixed.</summary>
+    public abstract ImmutableArray<PortLane> Lanes { get; }
 
-    /// <summary>The queues that packets can be sent by (OFPAT_SET_QUEUE), by number; packets that name none leave by queue 0.</summary>
-    public ImmutableArray<QueueCounters> Queues { get; }
+    /// <summary>Counters, read now.</summary>
+    public PortStatistics Counters
+    {
+        get
+        {
+            var sum = new PortStatistics { SendDropped = Volatile.Read(ref _handOverDropped) };
+            foreach (var lane in Lanes)
+            {
+                sum += lane.Counters.Read();
+            }
+
+            return sum;
+        }
+    }
+
+    /// <summary>Queues that packets can be sent by (OFPAT_SET_QUEUE); packets that name none leave by queue 0.</summary>
+    public int QueueCount { get; }
+
+    /// <summary>Counters of the queues by number, read now.</summary>
+    public ImmutableArray<QueueStatistics> Queues =>
+        [.. Enumerable.Range(0, QueueCount).Select(number => Lanes.Select(lane => lane.Queues[number].Read()).Aggregate(QueueStatistics.Add))];
 
     /// <summary>OFPPC bits set by the controller.</summary>
     public uint ConfigBits
@@ -69,22 +88,11 @@ public abstract unsafe class Port : IDisposable
     /// <summary>Whether packets may arrive with a transport checksum that holds only the pseudo-header's sum.</summary>
     public virtual bool MayCarryPartialChecksums => false;
 
-    /// <summary>File descriptor that becomes readable when packets arrive; -1 if there is none.</summary>
-    public virtual int PollHandle => -1;
+    /// <summary>Number of the lane by which packets of a queue leave that no lane at hand sends.</summary>
+    internal virtual int LaneOf(int queue) => 0;
 
-    // SAFETY: in both, the caller's array holds as many descriptors as it says, and every descriptor lies in the UMEM of its worker.
-
-    /// <summary>Fills the batch with received packets; their frames then belong to the caller. Returns how many.</summary>
-    public abstract int Receive(FrameDescriptor* batch, int capacity);
-
-    /// <summary>Takes the first n packets with their frames and returns n; the rest stay the caller's.</summary>
-    /// <param name="queue">Number of the queue, below the length of <see cref="Queues"/>.</param>
-    /// <param name="batch">The packets.</param>
-    /// <param name="count">How many.</param>
-    public abstract int Transmit(int queue, FrameDescriptor* batch, int count);
-
-    /// <summary>Returns sent frames to the UMEM and hands free ones to the interface; once per round.</summary>
-    public abstract void Reap();
+    /// <summary>Any worker: packets for the port found the way to its owner full.</summary>
+    internal void AddHandOverDropped(long packets) => Interlocked.Add(ref _handOverDropped, packets);
 
     /// <inheritdoc/>
     public void Dispose()

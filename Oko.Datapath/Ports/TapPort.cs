@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Oko.Datapath.AfXdp;
 using Oko.Datapath.Interop;
@@ -12,16 +13,14 @@ namespace Oko.Datapath.Ports;
 /// The device lives as long as the process, however that dies.</remarks>
 public sealed unsafe class TapPort : DevicePort
 {
-    private readonly Umem _umem;
     private readonly int _handle;
-    private long _receiveErrors;
     private bool _isDisposed;
 
     private TapPort(int handle, LinkInfo link, uint number, Umem umem)
         : base(number, link)
     {
         _handle = handle;
-        _umem = umem;
+        Lanes = [new TapLane(this, umem)];
         ApplyLink(link);
     }
 
@@ -29,7 +28,7 @@ public sealed unsafe class TapPort : DevicePort
     public override string ModeText => "TAP of the host";
 
     /// <inheritdoc/>
-    public override int PollHandle => IsGone ? -1 : _handle;
+    public override ImmutableArray<PortLane> Lanes { get; }
 
     /// <summary>Makes the device, sets it up and opens it as a port.</summary>
     /// <param name="interfaceName">Name of the device in the calling thread's network namespace; no interface may have it.</param>
@@ -70,57 +69,6 @@ public sealed unsafe class TapPort : DevicePort
     }
 
     /// <inheritdoc/>
-    public override int Receive(FrameDescriptor* batch, int capacity)
-    {
-        var count = 0;
-        while (count < capacity && !IsGone && _umem.Frames.TryAllocate(out var address))
-        {
-            var data = address + Umem.Headroom;
-            // SAFETY: a frame has MaxPacketSize bytes behind its headroom, and the kernel writes no more than it is told.
-            var size = Tun.Read(_handle, _umem.Memory + data, (nuint)_umem.MaxPacketSize);
-            if (size > 0 && size < _umem.MaxPacketSize)
-            {
-                batch[count++] = new FrameDescriptor { Address = data, Length = (uint)size };
-                continue;
-            }
-
-            _umem.Frames.Free(address);
-            if (size <= 0)
-            {
-                break;
-            }
-
-            // It filled the frame, so it may have been cut: the device's MTU was raised above what a frame holds.
-            Counters.SetReceiveLoss(0, ++_receiveErrors);
-        }
-
-        return count;
-    }
-
-    /// <inheritdoc/>
-    public override int Transmit(int queue, FrameDescriptor* batch, int count)
-    {
-        var sent = 0;
-        for (; sent < count && !IsGone; sent++)
-        {
-            // SAFETY: the descriptor names a packet within one frame of the UMEM.
-            if (Tun.Write(_handle, _umem.Memory + batch[sent].Address, batch[sent].Length) < 0)
-            {
-                break;
-            }
-
-            _umem.Frames.Free(batch[sent].Address);
-        }
-
-        return sent;
-    }
-
-    /// <inheritdoc/>
-    public override void Reap()
-    {
-    }
-
-    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (!_isDisposed)
@@ -128,6 +76,61 @@ public sealed unsafe class TapPort : DevicePort
             _isDisposed = true;
             _ = ApplyRemoval();
             _ = Socket.Close(_handle);
+        }
+    }
+
+    private sealed class TapLane(TapPort port, Umem umem) : PortLane(port, umem)
+    {
+        private long _receiveErrors;
+
+        public override int PollHandle => port.IsGone ? -1 : port._handle;
+
+        public override int Receive(FrameDescriptor* batch, int capacity)
+        {
+            var count = 0;
+            while (count < capacity && !port.IsGone && Umem.Frames.TryAllocate(out var address))
+            {
+                var data = address + Umem.Headroom;
+                // SAFETY: a frame has MaxPacketSize bytes behind its headroom, and the kernel writes no more than it is told.
+                var size = Tun.Read(port._handle, Umem.Memory + data, (nuint)Umem.MaxPacketSize);
+                if (size > 0 && size < Umem.MaxPacketSize)
+                {
+                    batch[count++] = new FrameDescriptor { Address = data, Length = (uint)size };
+                    continue;
+                }
+
+                Umem.Frames.Free(address);
+                if (size <= 0)
+                {
+                    break;
+                }
+
+                // It filled the frame, so it may have been cut: the device's MTU was raised above what a frame holds.
+                Counters.SetReceiveLoss(0, ++_receiveErrors);
+            }
+
+            return count;
+        }
+
+        public override int Transmit(int queue, FrameDescriptor* batch, int count)
+        {
+            var sent = 0;
+            for (; sent < count && !port.IsGone; sent++)
+            {
+                // SAFETY: the descriptor names a packet within one frame of the UMEM.
+                if (Tun.Write(port._handle, Umem.Memory + batch[sent].Address, batch[sent].Length) < 0)
+                {
+                    break;
+                }
+
+                Umem.Frames.Free(batch[sent].Address);
+            }
+
+            return sent;
+        }
+
+        public override void Reap()
+        {
         }
     }
 }

@@ -8,7 +8,7 @@ namespace Oko.Datapath.Tables;
 /// </summary>
 public sealed unsafe class FlowEntry
 {
-    private readonly EntryPlace _place = EntryPlace.Take();
+    private EntryPlace _place;
     private InstructionSet _instructions = InstructionSet.Empty;
     private long _packetsBase, _bytesBase;
 
@@ -28,11 +28,7 @@ public sealed unsafe class FlowEntry
     public InstructionSet Instructions
     {
         get => Volatile.Read(ref _instructions);
-        init
-        {
-            _instructions = value;
-            State->OnlyOutput = value.OnlyOutput;
-        }
+        init => _instructions = value;
     }
 
     /// <summary>Controller's cookie.</summary>
@@ -54,13 +50,13 @@ public sealed unsafe class FlowEntry
     public object? Tag { get; init; }
 
     /// <summary>Packets since the entry was made or its counters were reset.</summary>
-    public ulong PacketCount => (ulong)(Volatile.Read(ref State->Packets) - _packetsBase);
+    public ulong PacketCount => (ulong)(_place.Packets - _packetsBase);
 
     /// <summary>Bytes since the entry was made or its counters were reset.</summary>
-    public ulong ByteCount => (ulong)(Volatile.Read(ref State->Bytes) - _bytesBase);
+    public ulong ByteCount => (ulong)(_place.Bytes - _bytesBase);
 
     /// <summary>When a packet matched last; the time of creation before the first one.</summary>
-    public long LastUsedNanoseconds => Math.Max(Volatile.Read(ref State->LastUsed), CreatedNanoseconds);
+    public long LastUsedNanoseconds => Math.Max(_place.LastUsed, CreatedNanoseconds);
 
     /// <summary>
     /// Order of lookup, unique in its table: priority, then entries with a filter, then the older.
@@ -73,7 +69,7 @@ public sealed unsafe class FlowEntry
     /// <summary>Whether the entry is the table-miss entry. Source: OpenFlow 1.3.5, 5.4 "Table-miss".</summary>
     internal bool IsTableMiss { get; private set; }
 
-    /// <summary>What every match touches. SAFETY: valid as long as the entry.</summary>
+    /// <summary>What every match by worker 0 touches; the others' states follow. SAFETY: valid as long as the entry, once it was added to a table.</summary>
     internal EntryState* State => _place.State;
 
     /// <summary>Control thread: replaces what happens to matching packets, from the next packet on.</summary>
@@ -81,27 +77,32 @@ public sealed unsafe class FlowEntry
     {
         // In this order: who reads no port below finds the new instructions, who reads one acts on the old or the new port.
         Volatile.Write(ref _instructions, instructions);
-        Volatile.Write(ref State->OnlyOutput, instructions.OnlyOutput);
+        _place.Tell(instructions.OnlyOutput, Filter is not null);
     }
 
     /// <summary>Control thread: counts from 0 again. What the worker adds meanwhile is counted.</summary>
     public void ResetCounters()
     {
-        _packetsBase = Volatile.Read(ref State->Packets);
-        _bytesBase = Volatile.Read(ref State->Bytes);
+        _packetsBase = _place.Packets;
+        _bytesBase = _place.Bytes;
     }
 
     /// <summary>Control thread: sets the counters to what they were once.</summary>
     public void SetCounters(ulong packets, ulong bytes)
     {
-        _packetsBase = Volatile.Read(ref State->Packets) - (long)packets;
-        _bytesBase = Volatile.Read(ref State->Bytes) - (long)bytes;
+        _packetsBase = _place.Packets - (long)packets;
+        _bytesBase = _place.Bytes - (long)bytes;
     }
 
-    internal void Prepare(ulong rank)
+    internal void Prepare(EntryBlocks blocks, ulong rank)
     {
+        if (State is null)
+        {
+            _place = blocks.Take();
+        }
+
         Rank = rank;
         IsTableMiss = Priority == 0 && Filter is null && Pattern.IsCatchAll;
-        State->HasFilter = Filter is not null;
+        _place.Tell(_instructions.OnlyOutput, Filter is not null);
     }
 }

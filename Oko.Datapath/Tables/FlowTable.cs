@@ -8,18 +8,22 @@ namespace Oko.Datapath.Tables;
 /// <param name="MatchedCount">Packets that hit an entry.</param>
 public readonly record struct TableStatistics(uint ActiveCount, ulong LookupCount, ulong MatchedCount);
 
-/// <summary>One flow table: entries are added and removed by the control thread, looked up by the worker.</summary>
-internal sealed class FlowTable
+/// <summary>One flow table: entries are added and removed by the control thread, looked up by the workers.</summary>
+/// <param name="workers">How many workers.</param>
+internal sealed class FlowTable(int workers = 1)
 {
-    private const int SequenceBits = 47;
+    private const int SequenceBits = 47, CellWords = 64 / sizeof(long);
 
     private readonly TupleSpace _entries = new();
+    private readonly EntryBlocks _states = new(workers);
+
+    // For each worker lookups and matches, in a cache line of its own.
+    private readonly long[] _counters = new long[(workers + 1) * CellWords];
     private ulong _sequence;
     private int _count;
-    private long _lookups, _matched;
 
     internal TableStatistics Statistics =>
-        new((uint)_count, (ulong)Volatile.Read(ref _lookups), (ulong)Volatile.Read(ref _matched));
+        new((uint)_count, Sum(0), Sum(1));
 
     /// <summary>Hashes that a lookup may have to ask.</summary>
     internal int TupleCount => _entries.TupleCount;
@@ -28,7 +32,7 @@ internal sealed class FlowTable
     {
         // 47 bits of sequence last for four years of a million flow-mods per second.
         var age = ((1UL << SequenceBits) - 1) - _sequence++;
-        entry.Prepare(((ulong)entry.Priority << 48) | (entry.Filter is null ? 0 : 1UL << SequenceBits) | age);
+        entry.Prepare(_states, ((ulong)entry.Priority << 48) | (entry.Filter is null ? 0 : 1UL << SequenceBits) | age);
         _entries.Add(entry);
         _count++;
     }
@@ -40,13 +44,24 @@ internal sealed class FlowTable
     }
 
     /// <summary>Worker: counts a lookup.</summary>
-    internal void CountLookup() => _lookups++;
+    internal void CountLookup(int worker) => _counters[(worker + 1) * CellWords]++;
 
     /// <summary>Worker: counts a hit.</summary>
-    internal void CountMatch() => _matched++;
+    internal void CountMatch(int worker) => _counters[((worker + 1) * CellWords) + 1]++;
 
     internal FlowEntry? Lookup(ref FlowKey key, ulong bound) => _entries.Lookup(ref key, bound);
 
     /// <inheritdoc cref="TupleSpace.Lookup(LookupGroup, int)"/>
     internal void Lookup(LookupGroup group, int count) => _entries.Lookup(group, count);
+
+    private ulong Sum(int word)
+    {
+        long sum = 0;
+        for (var worker = 1; worker <= workers; worker++)
+        {
+            sum += Volatile.Read(ref _counters[(worker * CellWords) + word]);
+        }
+
+        return (ulong)sum;
+    }
 }

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Oko.Datapath.Tables;
 
-/// <summary>Entries whose masks name all bits of one mask: a hash over the words under that. One writing thread, one reading thread, as
+/// <summary>Entries whose masks name all bits of one mask: a hash over the words under that. One writing thread, any number of reading ones, as
 /// <see cref="TupleSpace"/> explains.</summary>
 internal sealed unsafe class MaskTuple
 {

@@ -11,7 +11,7 @@ namespace Oko.Datapath.Tables;
 // where too many entries are alike under the few. The change of form is made once, aside, and published with one store; the table
 // keeps it until it is empty.
 //
-// One control thread writes while the worker reads, without a lock and without waiting:
+// One control thread writes while the workers read, without a lock and without waiting:
 //
 // - The list of tuples is an immutable array, replaced as a whole by one reference store. A tuple with a new, higher
 //   priority is moved forward in the list before the entry is linked, and moved back after it is unlinked, so the bound
@@ -35,7 +35,7 @@ namespace Oko.Datapath.Tables;
 // Refused: one decision tree or trie over all entries (rebuilt or unbalanced by updates), and a cache of earlier results
 // (a flood of new flows empties it).
 
-/// <summary>The entries of one flow table, found by header and priority. One writing thread, one reading thread.</summary>
+/// <summary>The entries of one flow table, found by header and priority. One writing thread, any number of reading ones.</summary>
 internal sealed unsafe class TupleSpace
 {
     // With this many masks each has a tuple of its own: they are few enough to be asked one after the other.

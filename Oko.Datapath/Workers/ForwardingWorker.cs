@@ -19,8 +19,11 @@ namespace Oko.Datapath.Workers;
 //   Synchronize: the changes were published before; a full fence; then either the worker is outside a round (and the next round
 //   starts with its own fence, thus sees them), or the control thread waits until that round is over. Packet-outs that were
 //   queued before the call are waited for in the same way.
+//
+// Packets for ports of other workers go through rings (HandOverRing), one in each direction between any two; a round looks into those
+// that lead here.
 
-/// <summary>The poll-mode thread that owns ports and frames. Started and stopped by <see cref="Datapath"/>.</summary>
+/// <summary>A poll-mode thread that owns lanes of ports and frames. Started and stopped by <see cref="Datapath"/>.</summary>
 internal sealed unsafe class ForwardingWorker : IDisposable
 {
     private const int BatchSize = 64;
@@ -29,7 +32,7 @@ internal sealed unsafe class ForwardingWorker : IDisposable
     private const int NicenessSteps = 10;
 
     private readonly PacketPipeline _pipeline;
-    private readonly InjectRing _injected;
+    private readonly InjectRing? _injected;
     private readonly Umem _umem;
     private readonly int _cpu;
     private readonly Eventfd _wake = new();
@@ -39,18 +42,24 @@ internal sealed unsafe class ForwardingWorker : IDisposable
     private readonly FrameDescriptor* _batch = (FrameDescriptor*)NativeMemory.Alloc(BatchSize, (nuint)sizeof(FrameDescriptor));
     private Action? _request;
     private PollFd[] _pollFds = [];
+    private HandOverRing[] _incoming = [], _outgoing = [];
     private long _rounds;
     private int _sleeping;
     private volatile bool _stopping;
     private bool _started;
 
-    internal ForwardingWorker(PacketPipeline pipeline, InjectRing injected, Umem umem, int cpu)
+    /// <param name="number">Number of the worker, from 0.</param>
+    /// <param name="pipeline">Its pipeline.</param>
+    /// <param name="injected">Packet-outs, if this is the worker that executes them.</param>
+    /// <param name="umem">Its memory.</param>
+    /// <param name="cpu">Processor it is pinned to, -1 for none.</param>
+    internal ForwardingWorker(int number, PacketPipeline pipeline, InjectRing? injected, Umem umem, int cpu)
     {
         _pipeline = pipeline;
         _injected = injected;
         _umem = umem;
         _cpu = cpu;
-        _thread = new Thread(Loop) { Name = "oko-worker", IsBackground = true, Priority = ThreadPriority.Highest };
+        _thread = new Thread(Loop) { Name = $"oko-worker-{number}", IsBackground = true, Priority = ThreadPriority.Highest };
         RebuildPollSet();
     }
 
@@ -61,6 +70,13 @@ internal sealed unsafe class ForwardingWorker : IDisposable
     internal PauseCounts Gaps { get; } = new();
 
     internal bool IsRunning => _started && _thread.IsAlive;
+
+    internal PacketPipeline Pipeline => _pipeline;
+
+    internal Umem Umem => _umem;
+
+    /// <summary>Before the start: the rings that lead here and those that lead away.</summary>
+    internal void Connect(HandOverRing[] incoming, HandOverRing[] outgoing) => (_incoming, _outgoing) = (incoming, outgoing);
 
     internal void Start()
     {
@@ -95,12 +111,15 @@ internal sealed unsafe class ForwardingWorker : IDisposable
     /// <summary>Returns when the worker has passed a batch boundary and taken all earlier packet-outs since the call.</summary>
     internal void Synchronize()
     {
-        var queued = _injected.Written;
-        var waiting = new SpinWait();
-        while (_injected.Taken < queued && IsRunning)
+        if (_injected is { } injected)
         {
-            Wake();
-            waiting.SpinOnce(sleep1Threshold: -1);
+            var queued = injected.Written;
+            var waiting = new SpinWait();
+            while (injected.Taken < queued && IsRunning)
+            {
+                Wake();
+                waiting.SpinOnce(sleep1Threshold: -1);
+            }
         }
 
         Interlocked.MemoryBarrier();
@@ -237,10 +256,15 @@ internal sealed unsafe class ForwardingWorker : IDisposable
     {
         var work = 0;
         var begun = false;
-        foreach (var queue in _pipeline.Ports.All)
+        foreach (var ring in _outgoing)
         {
-            queue.Port.Reap();
-            var count = queue.Port.Receive(_batch, BatchSize);
+            ring.Reclaim();
+        }
+
+        foreach (var lane in _pipeline.Ports.Lanes)
+        {
+            lane.Reap();
+            var count = lane.Receive(_batch, BatchSize);
             if (count == 0)
             {
                 continue;
@@ -252,11 +276,25 @@ internal sealed unsafe class ForwardingWorker : IDisposable
                 begun = true;
             }
 
-            _pipeline.ProcessReceived(queue.Port, _batch, count);
+            _pipeline.ProcessReceived(lane, _batch, count);
             work += count;
         }
 
-        for (var budget = BatchSize; budget > 0 && _injected.TryRead() is { } request; budget--)
+        foreach (var ring in _incoming)
+        {
+            if (!ring.IsEmpty)
+            {
+                if (!begun)
+                {
+                    Begin();
+                    begun = true;
+                }
+
+                work += TakeOver(ring);
+            }
+        }
+
+        for (var budget = BatchSize; budget > 0 && _injected?.TryRead() is { } request; budget--)
         {
             if (!begun)
             {
@@ -283,6 +321,29 @@ internal sealed unsafe class ForwardingWorker : IDisposable
         _pipeline.BeginBatch(now);
     }
 
+    /// <summary>Takes packets that another worker forwarded to ports of this one. Returns how many.</summary>
+    private int TakeOver(HandOverRing ring)
+    {
+        var taken = 0;
+        for (; taken < BatchSize && ring.TryTake(out var packet); taken++)
+        {
+            if (!_umem.Frames.TryAllocate(out var address))
+            {
+                _pipeline.CountHandedOverWithoutFrame();
+                continue;
+            }
+
+            // SAFETY: frames of all workers have the same size, so what fits the one fits the other at the same place. The sender leaves its
+            // frame alone until Release.
+            address += packet.Frame.Address & ((ulong)_umem.FrameSize - 1);
+            Buffer.MemoryCopy(ring.Source.Memory + packet.Frame.Address, _umem.Memory + address, packet.Frame.Length, packet.Frame.Length);
+            _pipeline.ProcessHandedOver(packet.Port, packet.Queue, address, (int)packet.Frame.Length);
+        }
+
+        ring.Release();
+        return taken;
+    }
+
     private void Inject(InjectRequest request)
     {
         if (!_umem.Frames.TryAllocate(out var address))
@@ -304,7 +365,7 @@ internal sealed unsafe class ForwardingWorker : IDisposable
         var woken = 1;
         Volatile.Write(ref _sleeping, 1);
         Interlocked.MemoryBarrier();
-        if (!_stopping && Volatile.Read(ref _request) is null && _injected.IsEmpty)
+        if (!_stopping && Volatile.Read(ref _request) is null && (_injected is null || _injected.IsEmpty) && HasNothingIncoming())
         {
             fixed (PollFd* fds = _pollFds)
             {
@@ -317,13 +378,25 @@ internal sealed unsafe class ForwardingWorker : IDisposable
         return woken != 0;
     }
 
+    private bool HasNothingIncoming()
+    {
+        foreach (var ring in _incoming)
+        {
+            if (!ring.IsEmpty)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     private void RebuildPollSet()
     {
         _pollFds =
         [
             new PollFd { Fd = _wake.Fd, Events = Poll.In },
-            .. _pipeline.Ports.All.Where(queue => queue.Port.PollHandle >= 0)
-                .Select(queue => new PollFd { Fd = queue.Port.PollHandle, Events = Poll.In }),
+            .. _pipeline.Ports.Lanes.Where(lane => lane.PollHandle >= 0).Select(lane => new PollFd { Fd = lane.PollHandle, Events = Poll.In }),
         ];
     }
 

@@ -1,12 +1,12 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
-using Oko.Datapath.Interop;
 using Oko.Datapath.Packet;
 using Oko.Datapath.Pipeline;
 
 namespace Oko.Datapath.Workers;
 
 /// <summary>
-/// Packets on their way from the worker to the controllers: a bounded ring in unmanaged memory with one writer (the worker)
+/// Packets on their way from a worker to the controllers: a bounded ring in unmanaged memory with one writer (the worker)
 /// and one reader. When it is full the packet is dropped and counted; the worker never waits.
 /// </summary>
 internal sealed unsafe class PacketInRing : IDisposable
@@ -14,19 +14,20 @@ internal sealed unsafe class PacketInRing : IDisposable
     private readonly int _slots;
     private readonly int _slotBytes;
     private readonly byte* _memory;
-    private readonly Eventfd _arrived = new();
+    private readonly PacketInBell _bell;
     private long _written, _read;
     private long _announced;
-    private int _isWaiting;
 
-    private bool IsEmpty => _read == Volatile.Read(ref _written);
-
-    internal PacketInRing(int slots, int maxPacketSize)
+    internal PacketInRing(int slots, int maxPacketSize, PacketInBell bell)
     {
+        _bell = bell;
         _slots = slots;
         _slotBytes = sizeof(Header) + maxPacketSize;
         _memory = (byte*)NativeMemory.Alloc((nuint)slots, (nuint)_slotBytes);
     }
+
+    /// <summary>Whether there is nothing for the reader.</summary>
+    internal bool IsEmpty => _read == Volatile.Read(ref _written);
 
     /// <summary>Worker: copies the packet; false if the ring is full.</summary>
     // SAFETY: length is at most packet.Length, which is at most a frame, which is what a slot holds.
@@ -54,35 +55,12 @@ internal sealed unsafe class PacketInRing : IDisposable
         if (_announced != _written)
         {
             _announced = _written;
-            // Either the reader says that it waits before it looks at the ring, or it sees what was written: see Wait.
-            Interlocked.MemoryBarrier();
-            if (Volatile.Read(ref _isWaiting) != 0)
-            {
-                _arrived.Signal();
-            }
+            _bell.Ring();
         }
-    }
-
-    /// <summary>Reader: waits for packets; false when the time is over.</summary>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    internal bool Wait(TimeSpan timeout, CancellationToken cancellation)
-    {
-        using var registration = cancellation.UnsafeRegister(static ring => ((PacketInRing)ring!)._arrived.Signal(), this);
-        Interlocked.Exchange(ref _isWaiting, 1);
-        if (IsEmpty && !cancellation.IsCancellationRequested)
-        {
-            var fd = new PollFd { Fd = _arrived.Fd, Events = Poll.In };
-            _ = Poll.Wait(&fd, 1, (int)Math.Clamp(timeout.TotalMilliseconds, -1, int.MaxValue));
-            _arrived.Clear();
-        }
-
-        Volatile.Write(ref _isWaiting, 0);
-        cancellation.ThrowIfCancellationRequested();
-        return !IsEmpty;
     }
 
     /// <summary>Reader: takes the oldest packet.</summary>
-    internal bool TryRead(out PacketInRecord? record)
+    internal bool TryRead([NotNullWhen(true)] out PacketInRecord? record)
     {
         if (IsEmpty)
         {
@@ -98,11 +76,7 @@ internal sealed unsafe class PacketInRing : IDisposable
         return true;
     }
 
-    public void Dispose()
-    {
-        NativeMemory.Free(_memory);
-        _arrived.Dispose();
-    }
+    public void Dispose() => NativeMemory.Free(_memory);
 
     private struct Header
     {

@@ -1,14 +1,20 @@
+using Oko.Datapath.AfXdp;
+using Oko.Datapath.Ports;
+
 namespace Oko.Datapath.Workers;
 
-/// <summary>The ports of a worker, found by number. Immutable; replaced as a whole at a batch boundary.</summary>
+/// <summary>The ports as a worker sees them, found by number. Immutable; replaced as a whole at a batch boundary.</summary>
 internal sealed class PortSet
 {
     private const int Direct = 1024;
 
     private readonly PortQueue?[] _low = new PortQueue?[Direct];
 
-    internal PortSet(PortQueue[] all)
+    /// <param name="all">Queue 0 of each port.</param>
+    /// <param name="umem">Memory of the worker.</param>
+    internal PortSet(PortQueue[] all, Umem umem)
     {
+        Lanes = [.. all.SelectMany(queue => queue.Port.Lanes).Where(lane => lane.Umem == umem)];
         All = all;
         Queues = [.. all.SelectMany(queue => queue.All.ToArray())];
         foreach (var queue in all)
@@ -20,7 +26,8 @@ internal sealed class PortSet
         }
     }
 
-    internal static PortSet Empty { get; } = new([]);
+    /// <summary>The worker's own lanes.</summary>
+    internal PortLane[] Lanes { get; }
 
     /// <summary>Queue 0 of each port.</summary>
     internal PortQueue[] All { get; }

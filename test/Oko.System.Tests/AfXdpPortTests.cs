@@ -21,7 +21,7 @@ public sealed unsafe class AfXdpPortTests
         Namespace.Run(network.SwitchSpace, () =>
         {
             using var umem = new Umem(1024);
-            using var port = AfXdpPort.Open("p1", 5, umem, new AfXdpOptions());
+            using var port = AfXdpPort.Open("p1", 5, [umem], new AfXdpOptions());
 
             port.Number.Should().Be(5);
             port.ModeText.Should().StartWith("AF_XDP native copy, transmit by ");
@@ -168,9 +168,9 @@ public sealed unsafe class AfXdpPortTests
         Namespace.Run(network.SwitchSpace, () =>
         {
             using var umem = new Umem(1024);
-            using var port = AfXdpPort.Open("p1", 1, umem, Native);
+            using var port = AfXdpPort.Open("p1", 1, [umem], Native);
             using var another = new Umem(1024);
-            var opening = () => AfXdpPort.Open("p1", 2, another, Native);
+            var opening = () => AfXdpPort.Open("p1", 2, [another], Native);
 
             opening.Should().Throw<PortOpenException>().WithMessage("interface p1 cannot be opened: *EBUSY*XDP program * is attached*ip link set p1 xdp off*");
         });
@@ -185,13 +185,13 @@ public sealed unsafe class AfXdpPortTests
             using var umem = new Umem(1024);
             for (var round = 0; round < 3; round++)
             {
-                using var port = AfXdpPort.Open("p1", 1, umem, round == 1 ? Generic : Native);
-                port.Reap();
+                using var port = AfXdpPort.Open("p1", 1, [umem], round == 1 ? Generic : Native);
+                port.Lanes[0].Reap();
                 umem.Frames.FreeCount.Should().BeLessThan(1024);
             }
 
-            using var last = AfXdpPort.Open("p1", 1, umem, new AfXdpOptions { RingSize = 64 });
-            last.Reap();
+            using var last = AfXdpPort.Open("p1", 1, [umem], new AfXdpOptions { RingSize = 64 });
+            last.Lanes[0].Reap();
             umem.Frames.FreeCount.Should().Be(1024 - 64);
             LinkWatcher.Find("p1")!.XdpProgramId.Should().NotBe(0);
             last.Dispose();
@@ -203,7 +203,7 @@ public sealed unsafe class AfXdpPortTests
     public void Open_UnknownInterface_SaysSo()
     {
         using var umem = new Umem(64);
-        var opening = () => AfXdpPort.Open("no-such-link", 1, umem, Native);
+        var opening = () => AfXdpPort.Open("no-such-link", 1, [umem], Native);
 
         opening.Should().Throw<PortOpenException>().WithMessage("interface no-such-link does not exist*ip link*");
     }
@@ -216,7 +216,7 @@ public sealed unsafe class AfXdpPortTests
         Namespace.Run(network.SwitchSpace, () =>
         {
             using var umem = new Umem(64);
-            var opening = () => AfXdpPort.Open("p1", 1, umem, Native);
+            var opening = () => AfXdpPort.Open("p1", 1, [umem], Native);
 
             opening.Should().Throw<PortOpenException>().WithMessage("interface p1 has MTU 9000*at most 1774*mtu 1500*4096*");
         });
@@ -235,7 +235,7 @@ public sealed unsafe class AfXdpPortTests
         {
             var before = LinkWatcher.Find("p1")!.XdpProgramId;
             using var umem = new Umem(64);
-            var opening = () => AfXdpPort.Open("p1", 1, umem, new AfXdpOptions());
+            var opening = () => AfXdpPort.Open("p1", 1, [umem], new AfXdpOptions());
 
             opening.Should().Throw<PortOpenException>().WithMessage($"*XDP program {before} is attached*");
             LinkWatcher.Find("p1")!.XdpProgramId.Should().Be(before);
@@ -253,10 +253,10 @@ public sealed unsafe class AfXdpPortTests
         Namespace.Run(network.SwitchSpace, () =>
         {
             using var umem = new Umem(4096);
-            using var port = AfXdpPort.Open("q1", 1, umem, Native);
-            port.QueueCount.Should().Be(4);
-            port.PollHandle.Should().BeGreaterThanOrEqualTo(0);
-            port.Reap();
+            using var port = AfXdpPort.Open("q1", 1, [umem], Native);
+            port.ReceiveQueueCount.Should().Be(4);
+            port.Lanes[0].PollHandle.Should().BeGreaterThanOrEqualTo(0);
+            port.Lanes[0].Reap();
         });
     }
 
@@ -372,7 +372,7 @@ public sealed unsafe class AfXdpPortTests
         /// <summary>Chunks that neither are free nor come back from the closed ports.</summary>
         public int LostFrames { get; private set; }
 
-        public void Open(string name) => Ports.Add(AfXdpPort.Open(name, (uint)Ports.Count + 1, _umem, _options));
+        public void Open(string name) => Ports.Add(AfXdpPort.Open(name, (uint)Ports.Count + 1, [_umem], _options));
 
         public void Close(int index)
         {
@@ -431,8 +431,8 @@ public sealed unsafe class AfXdpPortTests
             {
                 foreach (var port in Ports)
                 {
-                    port.Reap();
-                    Forward(port, batch, port.Receive(batch, 64));
+                    port.Lanes[0].Reap();
+                    Forward(port, batch, port.Lanes[0].Receive(batch, 64));
                 }
 
                 while (events.TryDequeue(out var happened))
@@ -450,10 +450,10 @@ public sealed unsafe class AfXdpPortTests
 
             // Closed ports hand their chunks over; a port that is opened and asked collects them.
             Open(names[^1]);
-            Ports[0].Reap();
+            Ports[0].Lanes[0].Reap();
             Close(0);
             Open(names[^1]);
-            Ports[0].Reap();
+            Ports[0].Lanes[0].Reap();
             LostFrames = 8192 - 2048 - _umem.Frames.FreeCount;
             Close(0);
         }
@@ -472,7 +472,7 @@ public sealed unsafe class AfXdpPortTests
         {
             if (Ports.Count == 2 && count > 0)
             {
-                for (var sent = Ports[from == Ports[0] ? 1 : 0].Transmit(0, batch, count); sent < count; sent++)
+                for (var sent = Ports[from == Ports[0] ? 1 : 0].Lanes[0].Transmit(0, batch, count); sent < count; sent++)
                 {
                     _umem.Frames.Free(batch[sent].Address);
                 }
@@ -498,7 +498,7 @@ public sealed unsafe class AfXdpPortTests
                         continue;
                     }
 
-                    if (port.Transmit(0, &sent, 1) == 1)
+                    if (port.Lanes[0].Transmit(0, &sent, 1) == 1)
                     {
                         isGone = true;
                     }

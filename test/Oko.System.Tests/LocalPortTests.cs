@@ -52,12 +52,7 @@ public sealed class LocalPortTests
     [Test]
     public void SetQueue_PortWithTwoQueues_SendsByTheSecond()
     {
-        using var network = new Network("okoqueue", 1);
-        Network.In(network.SwitchSpace, 10, "ip", "link", "del", "p1");
-        Network.In(network.SwitchSpace, 10, "ip", "link", "add", "p1", "numtxqueues", "2", "numrxqueues", "2", "type", "veth",
-            "peer", "name", "eth0", "numtxqueues", "2", "numrxqueues", "2", "netns", network.HostSpace(1));
-        Network.In(network.HostSpace(1), 10, "sh", "-c", $"ip link set eth0 address {Network.Mac(1)} && ip addr add {Network.Address(1)}/24 dev eth0 && ip link set eth0 up");
-        Network.In(network.SwitchSpace, 10, "ip", "link", "set", "p1", "up");
+        using var network = new Network("okoqueue", 1, queues: 2);
         using var oko = SwitchProcess.StartWithListener(network, 1, "--local", "oko0", "--fail-mode", "secure");
         Network.In(network.SwitchSpace, 10, "ip", "addr", "add", "10.99.0.100/24", "dev", "oko0");
         oko.Ofctl("add-flow", "in_port=1,actions=LOCAL");

@@ -103,24 +103,59 @@ public sealed unsafe class RuleTableTests
 
     private static void Compare(FlowTable table, List<FlowEntry> entries, FlowKey[] keys)
     {
+        const int SearchedTogether = 8 * LookupGroup.Size;
         var ordered = entries.OrderByDescending(entry => entry.Rank).ToArray();
         var wrong = 0;
-        Parallel.ForEach(keys.Chunk(LookupGroup.Size), () => new LookupGroup(), (chunk, _, group) =>
+        Parallel.ForEach(keys.Chunk(SearchedTogether), () => new LookupGroup(), (chunk, _, group) =>
         {
-            chunk.CopyTo(new Span<FlowKey>(group.Keys, LookupGroup.Size));
-            table.Lookup(group, chunk.Length);
-            for (var packet = 0; packet < chunk.Length; packet++)
+            var expected = SearchLinearly(ordered, chunk);
+            for (var start = 0; start < chunk.Length; start += LookupGroup.Size)
             {
-                var expected = Array.Find(ordered, entry => entry.Pattern.Matches(chunk[packet]));
-                if (!ReferenceEquals(expected, group[packet]) || !ReferenceEquals(expected, table.Lookup(ref chunk[packet], ulong.MaxValue)))
+                var count = Math.Min(LookupGroup.Size, chunk.Length - start);
+                chunk.AsSpan(start, count).CopyTo(new Span<FlowKey>(group.Keys, LookupGroup.Size));
+                table.Lookup(group, count);
+                for (var packet = 0; packet < count; packet++)
                 {
-                    Interlocked.Increment(ref wrong);
+                    if (!ReferenceEquals(expected[start + packet], group[packet])
+                        || !ReferenceEquals(expected[start + packet], table.Lookup(ref chunk[start + packet], ulong.MaxValue)))
+                    {
+                        Interlocked.Increment(ref wrong);
+                    }
                 }
             }
 
             return group;
         }, _ => { });
         wrong.Should().Be(0);
+    }
+
+    /// <summary>For each packet the first entry that matches it. Each entry is compared with all packets that have none yet, so that entries come
+    /// out of memory once for many packets.</summary>
+    private static FlowEntry?[] SearchLinearly(FlowEntry[] ordered, FlowKey[] keys)
+    {
+        var found = new FlowEntry?[keys.Length];
+        var open = Enumerable.Range(0, keys.Length).ToArray();
+        var count = open.Length;
+        foreach (var entry in ordered)
+        {
+            var pattern = entry.Pattern;
+            var left = 0;
+            foreach (var packet in open.AsSpan(0, count))
+            {
+                if (pattern.Matches(keys[packet]))
+                {
+                    found[packet] = entry;
+                }
+                else
+                {
+                    open[left++] = packet;
+                }
+            }
+
+            count = left;
+        }
+
+        return found;
     }
 
     /// <summary>A tuple for each mask, all of them asked for each packet.</summary>

@@ -99,7 +99,7 @@ public sealed class AgentOptionsValidatorTests
             Ports = ["nosuch0", "eth1=1", "eth2=1", "eth3=0", "eth1=65280"],
             FailMode = "open",
             Management = "/tmp/",
-            Cpu = "-1",
+            Cpus = "-1",
             Transmit = "fast",
             LogLevel = "loud",
         };
@@ -117,7 +117,7 @@ public sealed class AgentOptionsValidatorTests
         faults.Should().Contain(fault => fault.Contains("'65280' is not a port number"));
         faults.Should().ContainSingle(fault => fault.Contains("--fail-mode open"));
         faults.Should().ContainSingle(fault => fault.Contains("--management /tmp/"));
-        faults.Should().ContainSingle(fault => fault.Contains("--cpu -1"));
+        faults.Should().ContainSingle(fault => fault.Contains("--cpus -1"));
         faults.Should().ContainSingle(fault => fault.Contains("--transmit fast: allowed are auto"));
         faults.Should().ContainSingle(fault => fault.Contains("--log-level loud"));
     }

@@ -32,7 +32,7 @@ public sealed class ConfigurationFileTests
             Ports = ["eth1=1", "eth2"],
             FailMode = "secure",
             Management = "/run/oko/a.sock",
-            Cpu = "1",
+            Cpus = "1",
             FilterAdmins = ["tls", "ptcp:6654"],
             Transmit = "ring",
             LogLevel = "debug",

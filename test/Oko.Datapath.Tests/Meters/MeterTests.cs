@@ -18,9 +18,9 @@ public sealed class MeterTests
     {
         // 100 packets a second are the rate in all cases: 1,250 bytes are 10 kilobits.
         var meter = new Meter(1, [new MeterBand(MeterBandKind.Drop, rate, burst, packets)]);
-        var passedAtOnce = Enumerable.Range(0, 500).Count(_ => meter.Measure(bytes, 5 * Second) is null);
+        var passedAtOnce = Enumerable.Range(0, 500).Count(_ => meter.Measure(0, bytes, 5 * Second) is null);
         passedAtOnce.Should().Be(expectedBurst);
-        var passedLater = Enumerable.Range(1, 30_000).Count(at => meter.Measure(bytes, 5 * Second + at * (Second / 1000)) is null);
+        var passedLater = Enumerable.Range(1, 30_000).Count(at => meter.Measure(0, bytes, 5 * Second + at * (Second / 1000)) is null);
         passedLater.Should().Be(3000, "30 seconds at the rate");
         meter.PacketCount.Should().Be(30_500);
         meter.Bands[0].PacketCount.Should().Be((ulong)(30_500 - passedAtOnce - passedLater));
@@ -33,7 +33,7 @@ public sealed class MeterTests
         var remark = new MeterBand(MeterBandKind.DscpRemark, 100, 10, countsPackets: true, precedenceLevel: 1);
         var drop = new MeterBand(MeterBandKind.Drop, 200, 30, countsPackets: true);
         var meter = new Meter(1, [drop, remark]);
-        var bands = Enumerable.Range(0, 100).Select(_ => meter.Measure(60, Second)).ToArray();
+        var bands = Enumerable.Range(0, 100).Select(_ => meter.Measure(0, 60, Second)).ToArray();
         bands.Count(band => band is null).Should().Be(10);
         bands.Count(band => band == remark).Should().Be(20);
         bands.Count(band => band == drop).Should().Be(70);
@@ -45,8 +45,8 @@ public sealed class MeterTests
         foreach (var packets in new[] { false, true })
         {
             var meter = new Meter(1, [new MeterBand(MeterBandKind.Drop, uint.MaxValue, uint.MaxValue, packets)]);
-            meter.Measure(4096, long.MaxValue / 4).Should().BeNull();
-            meter.Measure(4096, long.MaxValue / 2).Should().BeNull();
+            meter.Measure(0, 4096, long.MaxValue / 4).Should().BeNull();
+            meter.Measure(0, 4096, long.MaxValue / 2).Should().BeNull();
         }
     }
 

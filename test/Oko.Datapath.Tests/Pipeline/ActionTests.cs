@@ -139,7 +139,7 @@ public sealed class ActionTests
         harness.Run(2, From(one, other)).Should().HaveCount(2);
         harness.Run(3, From(other, one)).Should().ContainSingle().Which.Port.Should().Be(2);
         harness.Run(3, Frames.Vlan(From(other, one), 5)).Should().HaveCount(2, "it was not seen in this VLAN");
-        harness.Pipeline.Ports = new Oko.Datapath.Workers.PortSet([.. harness.Pipeline.Ports.All.Where(queue => queue.Port.Number != 2)]);
+        harness.Pipeline.Ports = new Oko.Datapath.Workers.PortSet([.. harness.Pipeline.Ports.All.Where(queue => queue.Port.Number != 2)], harness.Umem);
         harness.Run(3, From(other, one)).Should().ContainSingle().Which.Port.Should().Be(1, "the port is gone, so the packet is flooded");
     }
 

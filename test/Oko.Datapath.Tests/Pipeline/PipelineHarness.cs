@@ -10,19 +10,20 @@ namespace Oko.Datapath.Tests.Pipeline;
 /// <summary>A pipeline with ports 1..n on the test's own thread: what goes in comes out before the call returns.</summary>
 internal sealed unsafe class PipelineHarness : IDisposable
 {
-    private const int FrameCount = 512, QueueCount = 3;
+    private const int FrameCount = 512, SendQueues = 3;
     private readonly SinkPort[] _ports;
     private readonly FrameDescriptor[] _batch = GC.AllocateArray<FrameDescriptor>(64, pinned: true);
+    private readonly PacketInBell _bell = new();
     private long _now;
 
     public PipelineHarness(int ports = 4, int tables = 8)
     {
         Umem = new Umem(FrameCount);
         Tables = [.. Enumerable.Range(0, tables).Select(_ => new FlowTable())];
-        PacketIns = new PacketInRing(64, Umem.FrameSize);
-        Pipeline = new PacketPipeline(Tables, Umem, PacketIns);
+        PacketIns = new PacketInRing(64, Umem.FrameSize, _bell);
+        Pipeline = new PacketPipeline(Tables, Umem, PacketIns, new LearningTable(), 0);
         _ports = [.. Enumerable.Range(1, ports).Select(number => new SinkPort(Umem, (uint)number))];
-        Pipeline.Ports = new PortSet([.. _ports.Select(port => PortQueue.Open(port))]);
+        Pipeline.Ports = new PortSet([.. _ports.Select(port => PortQueue.Open(port, Umem, _ => throw new InvalidOperationException("there is one worker")))], Umem);
     }
 
     public Umem Umem { get; }
@@ -66,7 +67,7 @@ internal sealed unsafe class PipelineHarness : IDisposable
         Pipeline.BeginBatch(++_now);
         fixed (FrameDescriptor* batch = _batch)
         {
-            Pipeline.ProcessReceived(_ports[port - 1], batch, count);
+            Pipeline.ProcessReceived(_ports[port - 1].Lanes[0], batch, count);
         }
 
         Finish();
@@ -93,6 +94,7 @@ internal sealed unsafe class PipelineHarness : IDisposable
         Pipeline.Balance.IsBalanced.Should().BeTrue("balance is {0}", Pipeline.Balance);
         Umem.Frames.FreeCount.Should().Be(FrameCount, "every frame must have come back");
         PacketIns.Dispose();
+        _bell.Dispose();
         Umem.Dispose();
     }
 
@@ -111,7 +113,7 @@ internal sealed unsafe class PipelineHarness : IDisposable
     }
 
     /// <summary>Takes every packet; copies it out unless nobody asks, so that a run can show that nothing allocates.</summary>
-    private sealed class SinkPort(Umem umem, uint number) : Port(number, $"sink{number}", new MacAddress(number), QueueCount)
+    private sealed class SinkPort(Umem umem, uint number) : SingleLanePort(umem, number, $"sink{number}", new MacAddress(number), SendQueues)
     {
         private readonly byte[] _bytes = new byte[1 << 20];
         private readonly int[] _lengths = new int[512];
@@ -128,19 +130,15 @@ internal sealed unsafe class PipelineHarness : IDisposable
                 if (_count < _lengths.Length)
                 {
                     var length = (int)batch[index].Length;
-                    new ReadOnlySpan<byte>(umem.Memory + batch[index].Address, length).CopyTo(_bytes.AsSpan(_used));
+                    new ReadOnlySpan<byte>(Umem.Memory + batch[index].Address, length).CopyTo(_bytes.AsSpan(_used));
                     _lengths[_count++] = length;
                     _used += length;
                 }
 
-                umem.Frames.Free(batch[index].Address);
+                Umem.Frames.Free(batch[index].Address);
             }
 
             return count;
-        }
-
-        public override void Reap()
-        {
         }
 
         public void MoveTo(List<(uint Port, byte[] Frame)> sent)

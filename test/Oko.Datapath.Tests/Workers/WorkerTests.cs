@@ -141,7 +141,7 @@ public sealed class WorkerTests
     /// <summary>User and system time of the youngest worker thread, in clock ticks.</summary>
     private static long WorkerTicks()
     {
-        var task = Directory.GetDirectories("/proc/self/task").Where(path => File.ReadAllText(path + "/comm").Trim() == "oko-worker")
+        var task = Directory.GetDirectories("/proc/self/task").Where(path => File.ReadAllText(path + "/comm").Trim() == "oko-worker-0")
             .MaxBy(path => int.Parse(Path.GetFileName(path)))!;
         var fields = File.ReadAllText(task + "/stat").Split(") ")[1].Split(' ');
         return long.Parse(fields[11]) + long.Parse(fields[12]);

@@ -9,10 +9,11 @@ public sealed class Network : IDisposable
 {
     private readonly string _name;
     private readonly int _hosts;
+    private readonly string _queues;
     private readonly WireCapture? _capture;
 
-    /// <summary>Makes the namespaces; skips the test when not root.</summary>
-    public Network(string name, int hosts)
+    /// <summary>Makes the namespaces, and links with so many queues in each direction; skips the test when not root.</summary>
+    public Network(string name, int hosts, int queues = 1)
     {
         if (Environment.UserName != "root")
         {
@@ -22,6 +23,7 @@ public sealed class Network : IDisposable
         Command.Need("ip");
         _name = name;
         _hosts = hosts;
+        _queues = queues.ToString();
         Remove();
         Ip("netns", "add", SwitchSpace);
         DisableIpv6(SwitchSpace);
@@ -52,7 +54,8 @@ public sealed class Network : IDisposable
     public void AddLink(int host)
     {
         var port = $"p{host}";
-        Ip("-n", SwitchSpace, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", HostSpace(host));
+        Ip("-n", SwitchSpace, "link", "add", port, "numtxqueues", _queues, "numrxqueues", _queues, "type", "veth",
+            "peer", "name", "eth0", "numtxqueues", _queues, "numrxqueues", _queues, "netns", HostSpace(host));
         Ip("-n", HostSpace(host), "link", "set", "eth0", "address", Mac(host));
         Ip("-n", HostSpace(host), "addr", "add", $"{Address(host)}/24", "dev", "eth0");
         Ip("-n", HostSpace(host), "link", "set", "eth0", "up");

@@ -1,0 +1,375 @@
+using System.Runtime.CompilerServices;
+using Oko.Datapath.AfXdp;
+using Oko.Datapath.Interop;
+
+namespace Oko.Datapath.Ports;
+
+/// <summary>
+/// A worker's part of an AF_XDP port: the sockets of some of its queues, on the worker's memory. Made and disposed by the control thread.
+/// </summary>
+/// <remarks>
+/// <see cref="Receive"/> asks the sockets in turn. Packets leave by the TX ring of the lane's first queue, which keeps their order, or by
+/// BPF test runs (<c>LiveFrameInjector</c>), when they come in batches of 24 and more, the other end takes them and the TX ring is empty.
+/// </remarks>
+internal sealed unsafe class AfXdpLane : PortLane, IDisposable
+{
+    private const int CheckIntervalMilliseconds = 250;
+
+    /// <summary>How long a device in zero-copy mode may write into chunks of a closed socket, with a wide margin.</summary>
+    private const int ZeroCopyQuarantineMilliseconds = 2000;
+
+    private readonly AfXdpPort _port;
+    private readonly Umem _umem;
+    private readonly XdpSocket[] _sockets;
+    private readonly XdpSocket _out;
+
+    /// <summary>The socket that sends a queue's packets, by number of the queue; the lane's first one where it has no such socket.</summary>
+    private readonly XdpSocket[] _byQueue;
+    private readonly LiveFrameInjector? _injector;
+    private readonly int _chunkShift;
+    private readonly int[] _fillTargets;
+
+    /// <summary>Per chunk: 1 while it is in the kernel's hands through this lane, so that none is lost when it closes.</summary>
+    private readonly byte[] _held;
+
+    /// <summary>All sockets behind one descriptor; null when there is one socket.</summary>
+    private readonly Epoll? _queues;
+
+    private int _nextQueue;
+    private long _nextCheck;
+    private bool _mayInject;
+    private long _lostInjections;
+    private long _ringFullPackets;
+
+    /// <summary>The device refused to send since it is down; asked again four times a second, and when the link comes up.</summary>
+    private bool _isSendingRefused;
+
+    /// <param name="port">The port.</param>
+    /// <param name="sockets">The lane's sockets, at least one, in the order of their queues, all on one memory.</param>
+    /// <param name="injector">Sends by test runs, or null.</param>
+    /// <param name="ringSize">Chunks that a fill ring may hold.</param>
+    internal AfXdpLane(AfXdpPort port, XdpSocket[] sockets, LiveFrameInjector? injector, int ringSize)
+        : base(port, sockets[0].Umem)
+    {
+        _port = port;
+        _umem = sockets[0].Umem;
+        _sockets = sockets;
+        _out = sockets[0];
+        _byQueue = [.. Enumerable.Range(0, port.QueueCount).Select(queue => Array.Find(sockets, socket => socket.Queue == queue) ?? _out)];
+        // Queue 0 is what packets leave by that name none.
+        _byQueue[0] = _out;
+        _queues = sockets.Length > 1 ? new Epoll(sockets.Select(socket => socket.Handle)) : null;
+        _injector = injector;
+        _chunkShift = System.Numerics.BitOperations.Log2((uint)_umem.FrameSize);
+        _held = GC.AllocateArray<byte>(_umem.FrameCount, pinned: true);
+        _fillTargets = [.. sockets.Select(_ => _umem.ReserveFill(ringSize))];
+        if (_injector is not null)
+        {
+            _umem.Features.Add(port.InterfaceIndex, allowed => Volatile.Write(ref _mayInject, allowed));
+        }
+    }
+
+    /// <inheritdoc/>
+    public override int PollHandle => _port.IsGone ? -1 : _queues?.Handle ?? _out.Handle;
+
+    /// <summary>Whether large batches now leave by BPF test runs.</summary>
+    internal bool IsInjecting => _injector is not null && Volatile.Read(ref _mayInject);
+
+    /// <summary>Packets that left by BPF test runs.</summary>
+    internal long InjectedPackets => _injector?.InjectedCount ?? 0;
+
+    /// <summary>Packets of BPF test runs that the kernel refused, as far as the worker has noticed.</summary>
+    internal long LostInjections => Volatile.Read(ref _lostInjections);
+
+    /// <summary>Packets dropped since the TX ring was full.</summary>
+    internal long RingFullPackets => Volatile.Read(ref _ringFullPackets);
+
+    /// <summary>What the kernel counts for the lane's sockets, read now.</summary>
+    internal XdpStatistics ReadStatistics()
+    {
+        var sum = default(XdpStatistics);
+        foreach (var socket in _sockets)
+        {
+            sum += socket.ReadStatistics();
+        }
+
+        return sum;
+    }
+
+    /// <summary>The link is up: the device may take packets again.</summary>
+    internal void NoteRunning() => Volatile.Write(ref _isSendingRefused, false);
+
+    /// <inheritdoc/>
+    public override int Receive(FrameDescriptor* batch, int capacity)
+    {
+        var received = 0;
+        var queue = _nextQueue;
+        for (var asked = 0; asked < _sockets.Length && received < capacity; asked++)
+        {
+            received += ReceiveFrom(ref _sockets[queue].Receive, batch + received, (uint)(capacity - received));
+            queue = queue + 1 == _sockets.Length ? 0 : queue + 1;
+        }
+
+        // The queue that came first goes last in the next round, so that a busy one cannot starve the others.
+        _nextQueue = _nextQueue + 1 >= _sockets.Length ? 0 : _nextQueue + 1;
+        return received;
+    }
+
+    /// <inheritdoc/>
+    public override int Transmit(int queue, FrameDescriptor* batch, int count)
+    {
+        if (Volatile.Read(ref _isSendingRefused) || _port.IsGone)
+        {
+            return 0;
+        }
+
+        if (queue != 0)
+        {
+            return TransmitByRing(_byQueue[queue], batch, count);
+        }
+
+        var injected = 0;
+        if (_injector is { } injector)
+        {
+            if (MayInject(injector, count))
+            {
+                injected = Inject(injector, batch, count);
+                if (injected == count)
+                {
+                    return count;
+                }
+            }
+
+            // What leaves by the ring leaves behind the packets that were staged before it.
+            injector.Run();
+        }
+
+        return injected + TransmitByRing(_out, batch + injected, count - injected);
+    }
+
+    private int TransmitByRing(XdpSocket socket, FrameDescriptor* batch, int count)
+    {
+        ref var ring = ref socket.Transmit;
+        var accepted = ring.Reserve((uint)count);
+        if (accepted < (uint)count)
+        {
+            // Full: send what is there, then offer the room that this made.
+            Flush(socket);
+            accepted = ring.Reserve((uint)count);
+            Volatile.Write(ref _ringFullPackets, _ringFullPackets + count - accepted);
+        }
+
+        for (var n = 0u; n < accepted; n++)
+        {
+            var descriptor = batch[n];
+            descriptor.Options = 0;
+            Hold(descriptor.Address);
+            ring.WriteDescriptor(n, descriptor);
+        }
+
+        if (accepted > 0)
+        {
+            ring.Submit(accepted);
+            Flush(socket);
+        }
+
+        return (int)accepted;
+    }
+
+    /// <inheritdoc/>
+    public override void Reap()
+    {
+        _umem.CollectReturned();
+        _injector?.EndRound();
+        foreach (var socket in _sockets)
+        {
+            TakeCompletions(socket);
+        }
+
+        for (var index = 0; index < _sockets.Length; index++)
+        {
+            Refill(_sockets[index], _fillTargets[index]);
+        }
+
+        var now = Environment.TickCount64;
+        if (now >= _nextCheck)
+        {
+            _nextCheck = now + CheckIntervalMilliseconds;
+            CheckDevice();
+        }
+    }
+
+    /// <summary>Gives back what the kernel held. The sockets are closed, and the worker has given the port up.</summary>
+    public void Dispose()
+    {
+        if (_injector is not null)
+        {
+            _umem.Features.Remove(_port.InterfaceIndex);
+        }
+
+        _queues?.Dispose();
+        foreach (var granted in _fillTargets)
+        {
+            _umem.ReleaseFill(granted);
+        }
+
+        // No socket is left, so nobody else holds these chunks: neither the rings nor the kernel's own lists.
+        var addresses = new List<ulong>();
+        for (var chunk = 0; chunk < _held.Length; chunk++)
+        {
+            if (_held[chunk] != 0)
+            {
+                addresses.Add((ulong)chunk << _chunkShift);
+            }
+        }
+
+        _umem.ReturnFrames([.. addresses], _port.IsZeroCopy ? ZeroCopyQuarantineMilliseconds : 0);
+    }
+
+    private bool MayInject(LiveFrameInjector injector, int count) =>
+        Volatile.Read(ref _mayInject) &&
+        (injector.StagedCount > 0 || (count >= LiveFrameInjector.WorthwhileCount && _out.Transmit.Pending == 0));
+
+    private int Inject(LiveFrameInjector injector, FrameDescriptor* batch, int count)
+    {
+        var n = 0;
+        while (n < count && injector.TryStage(in batch[n]))
+        {
+            // The packet was copied.
+            _umem.Frames.Free(batch[n++].Address);
+        }
+
+        return n;
+    }
+
+    private int ReceiveFrom(ref ConsumerRing ring, FrameDescriptor* batch, uint capacity)
+    {
+        var count = ring.Peek(capacity);
+        for (var n = 0u; n < count; n++)
+        {
+            // SAFETY: the batch has room for capacity descriptors, count of them are in the ring.
+            batch[n] = ring.ReadDescriptor(n);
+            Release(batch[n].Address);
+        }
+
+        if (count > 0)
+        {
+            ring.Release(count);
+        }
+
+        return (int)count;
+    }
+
+    private void Refill(XdpSocket socket, int target)
+    {
+        ref var fill = ref socket.Fill;
+        var pending = fill.Pending;
+        if (pending < (uint)target)
+        {
+            var room = fill.Reserve((uint)target - pending);
+            var written = 0u;
+            while (written < room && _umem.Frames.TryAllocate(out var address))
+            {
+                Hold(address);
+                fill.WriteAddress(written++, address);
+            }
+
+            fill.Submit(written);
+        }
+
+        if (fill.NeedsWakeup)
+        {
+            _ = socket.KickReceive();
+        }
+    }
+
+    private void TakeCompletions(XdpSocket socket)
+    {
+        ref var ring = ref socket.Completion;
+        var count = ring.Peek(uint.MaxValue);
+        for (var n = 0u; n < count; n++)
+        {
+            var address = ring.ReadAddress(n);
+            Release(address);
+            _umem.Frames.Free(address);
+        }
+
+        if (count > 0)
+        {
+            ring.Release(count);
+        }
+
+        if (socket.Transmit.Pending > 0 && !Volatile.Read(ref _isSendingRefused))
+        {
+            Flush(socket);
+        }
+    }
+
+    /// <summary>
+    /// Sends what stands in the TX ring. In copy mode the kernel takes at most its budget per call (32, or 256 where it let us
+    /// ask for it) and fewer when the device's queue is full; so it is called again for as long as it makes progress.
+    /// </summary>
+    private void Flush(XdpSocket socket)
+    {
+        ref var ring = ref socket.Transmit;
+        while (ring.NeedsWakeup)
+        {
+            var before = ring.Consumed;
+            var error = socket.KickTransmit();
+            if (error is Errno.NoDeviceOrAddress or Errno.NetworkDown or Errno.NoDevice)
+            {
+                NoteDevice(error);
+                return;
+            }
+
+            if (ring.Pending == 0 || ring.Consumed == before)
+            {
+                return;
+            }
+        }
+    }
+
+    private void CheckDevice()
+    {
+        if (!_port.IsGone)
+        {
+            NoteDevice(_out.KickReceive());
+        }
+
+        var statistics = ReadStatistics();
+        ReportLostInjections();
+        Counters.SetReceiveLoss(statistics.Dropped + statistics.ReceiveRingFull, statistics.ReceiveInvalid);
+    }
+
+    /// <summary>Runs that the kernel refuses are no way to send: this port goes back to the ring for good.</summary>
+    private void ReportLostInjections()
+    {
+        var lost = _injector?.LostCount ?? 0;
+        if (lost > _lostInjections)
+        {
+            Counters.AddSendDropped(lost - _lostInjections);
+            Volatile.Write(ref _lostInjections, lost);
+            Volatile.Write(ref _mayInject, false);
+        }
+    }
+
+    /// <summary>
+    /// Notes what a call said about the device. Only its end makes the port LINK_DOWN here: the other changes of the link come
+    /// by <see cref="DevicePort.ApplyLink"/>, whose caller reports them to the controllers.
+    /// </summary>
+    private void NoteDevice(int error)
+    {
+        if (error is Errno.NoDeviceOrAddress or Errno.NoDevice)
+        {
+            _ = _port.ApplyRemoval();
+        }
+
+        Volatile.Write(ref _isSendingRefused, error == Errno.NetworkDown);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Hold(ulong address) => _held[(int)(address >> _chunkShift)] = 1;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Release(ulong address) => _held[(int)(address >> _chunkShift)] = 0;
+}
