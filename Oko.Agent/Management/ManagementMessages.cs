@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Google.Protobuf;
 using Oko.Agent.Configuration;
 using Oko.Agent.Controllers;
@@ -207,10 +208,10 @@ internal static class ManagementMessages
         };
     }
 
-    private static Pauses Describe(PauseCounts pauses) => new()
+    private static Pauses Describe(params ImmutableArray<PauseCounts> pauses) => new()
     {
-        Counts = { Enumerable.Range(0, PauseCounts.ClassCount).Select(pauseClass => (ulong)pauses[pauseClass]) },
-        LongestMilliseconds = pauses.LongestNanoseconds / 1e6,
+        Counts = { Enumerable.Range(0, PauseCounts.ClassCount).Select(pauseClass => (ulong)pauses.Sum(each => each[pauseClass])) },
+        LongestMilliseconds = pauses.Max(each => each.LongestNanoseconds) / 1e6,
     };
 
     /// <summary>The runtime counts a collection of a generation as one of the younger ones, too.</summary>

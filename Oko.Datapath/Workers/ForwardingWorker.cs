@@ -286,7 +286,7 @@ internal sealed unsafe class ForwardingWorker : IDisposable
             {
                 if (!begun)
                 {
-                    Begin();
+                    Begin(now);
                     begun = true;
                 }
 

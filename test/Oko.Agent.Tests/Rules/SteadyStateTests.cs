@@ -21,10 +21,10 @@ public class SteadyStateTests
     {
         using var trace = Trace();
         using var datapath = new Oko.Datapath.Workers.Datapath(new DatapathOptions { FrameCount = TracePort.SegmentPackets + TracePort.SpareFrames });
-        var source = new TracePort(datapath.Umem, 1, trace, seed: 1);
+        var source = new TracePort(datapath.Umems, 1, trace, seed: 1);
         datapath.AddPort(source);
-        datapath.AddPort(new NullPort(datapath.Umem, 2));
-        datapath.AddPort(new NullPort(datapath.Umem, 3));
+        datapath.AddPort(new NullPort(datapath.Umems, 2));
+        datapath.AddPort(new NullPort(datapath.Umems, 3));
         using var rules = new RuleManager(datapath, new RuleManagerOptions(), NullLogger<RuleManager>.Instance);
         for (var index = 0; index < Window; index++)
         {
