@@ -44,7 +44,7 @@ public class SteadyStateTests
         var count = mods.Result;
 
         TestContext.Out.WriteLine($"{(Attempts + 1) * Packets} packets while {count} flow-mods came in");
-        count.Should().BeGreaterThan(1000);
+        count.Should().BeGreaterThan(100, "flow-mods must come in while packets are played, however busy the machine is");
         figures.AllocatedBytes.Should().Be(0);
         datapath.GetBalance().Drops.Sum().Should().Be(0);
     }
