@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime;
 using Microsoft.Extensions.Hosting.Systemd;
 using Oko.Agent.Configuration;
 using Oko.Agent.Controllers;
@@ -35,12 +36,15 @@ public sealed class SwitchHost : IAsyncDisposable
     private readonly FilterStore _filters;
     private readonly SwitchPorts _ports;
     private readonly FilterTraceLog _traces;
+    private readonly CollectionWatch _collections = new();
     private LinkWatcher? _links;
     private ManagementServer? _management;
     private ControllerHub? _controllers;
 
     private SwitchHost(AgentOptions options, ILoggerFactory loggers)
     {
+        // No collection of the old generation stops all threads for its whole length, but for want of memory.
+        GCSettings.LatencyMode = GCLatencyMode.SustainedLowLatency;
         _loggers = loggers;
         _log = loggers.CreateLogger<SwitchHost>();
         BpfMap.Workers = options.Workers;
@@ -80,6 +84,7 @@ public sealed class SwitchHost : IAsyncDisposable
         await StopPart("worker", _datapath.Stop);
         await StopPart("filters", _filters.Dispose);
         await StopPart("trace log", _traces.Dispose);
+        await StopPart("collection watch", _collections.Dispose);
         await StopPart("ports", _datapath.Dispose);
     }
 
@@ -115,6 +120,7 @@ public sealed class SwitchHost : IAsyncDisposable
                 Filters = _filters,
                 Ports = _ports,
                 Controllers = _controllers,
+                Collections = _collections,
                 StartedNanoseconds = Oko.Datapath.Workers.Datapath.NowNanoseconds,
             },
             _loggers);

@@ -65,7 +65,11 @@ internal sealed record AfXdpJson(
 internal sealed record StatsJson(
     string DatapathId, double UptimeSeconds, ulong Received, ulong Injected, ulong Cloned, ulong Sent, ulong ToController,
     ulong Consumed, IReadOnlyDictionary<string, ulong> Drops, bool Balanced, ulong CompletedChecksums, ulong DroppedPacketOuts,
-    ulong DroppedPacketIns, uint Flows, uint Filters, ulong MapBytes, uint Connections);
+    ulong DroppedPacketIns, uint Flows, uint Filters, ulong MapBytes, uint Connections, PausesJson WorkerGaps, PausesJson CollectionPauses,
+    IReadOnlyList<uint> Collections, double CollectionPauseSeconds);
+
+/// <summary>Pauses by length: the first count is of those from 250 microseconds on, each next of those from the double on.</summary>
+internal sealed record PausesJson(IReadOnlyList<ulong> Counts, double LongestMilliseconds);
 
 /// <summary>The result of <c>oko bench filter</c>.</summary>
 internal sealed record BenchFilterJson(

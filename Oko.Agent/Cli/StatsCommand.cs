@@ -6,6 +6,9 @@ namespace Oko.Agent.Cli;
 /// <summary><c>oko stats</c>: where all packets went.</summary>
 internal static class StatsCommand
 {
+    // Of the classes of pauses, which begin with 250 and 500 microseconds.
+    private const int FirstFromMillisecond = 2;
+
     public static void AddTo(RootCommand root, CliRoot cli)
     {
         var command = CliRoot.Make("stats", "Shows where all packets went: what came in equals what was sent, taken and dropped.");
@@ -33,6 +36,8 @@ internal static class StatsCommand
             terminal.Output.WriteLine(stats.Balanced ? "balanced: every packet is accounted for" : "not balanced: packets are under way");
             terminal.Output.WriteLine(
                 $"datapath {stats.DatapathId}, up {stats.UptimeSeconds:0} s, {stats.Flows} flows, {stats.Filters} filters with {stats.MapBytes} bytes of maps, {stats.CompletedChecksums} checksums completed, {stats.Connections} connections");
+            terminal.Output.WriteLine(
+                $"pauses: the forwarding thread {Describe(stats.WorkerGaps)}; {stats.Collections.Sum(count => (long)count)} garbage collections, {stats.CollectionPauseSeconds * 1000:0} ms in all, {Describe(stats.CollectionPauses)}");
             if (stats.DroppedPacketIns + stats.DroppedPacketOuts > 0)
             {
                 terminal.Output.WriteLine(
@@ -50,6 +55,12 @@ internal static class StatsCommand
         return new StatsJson(
             $"{reply.DatapathId:x16}", reply.UptimeSeconds, reply.Received, reply.Injected, reply.Cloned, reply.Sent, reply.ToController,
             reply.Consumed, drops, isBalanced, reply.CompletedChecksums, reply.DroppedPacketOuts,
-            reply.DroppedPacketIns, reply.Flows, reply.Filters, reply.MapBytes, reply.Connections);
+            reply.DroppedPacketIns, reply.Flows, reply.Filters, reply.MapBytes, reply.Connections,
+            ToJson(reply.WorkerGaps), ToJson(reply.CollectionPauses), [.. reply.Collections], reply.CollectionPauseSeconds);
     }
+
+    private static PausesJson ToJson(Pauses pauses) => new([.. pauses.Counts], pauses.LongestMilliseconds);
+
+    private static string Describe(PausesJson pauses) =>
+        $"{pauses.Counts.Skip(FirstFromMillisecond).Aggregate(0UL, (sum, count) => sum + count)} of 1 ms or more, the longest {pauses.LongestMilliseconds:0.0} ms";
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Google.Protobuf;
 using Oko.Agent.Configuration;
 using Oko.Agent.Controllers;
@@ -6,6 +7,7 @@ using Oko.Agent.Management.V1;
 using Oko.Bpf.Loading;
 using Oko.Datapath.Pipeline;
 using Oko.Datapath.Ports;
+using Oko.Datapath.Workers;
 using Oko.OpenFlow.Match;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.Protocol;
@@ -199,8 +201,22 @@ internal static class ManagementMessages
             MapBytes = (ulong)parts.Filters.MapBytes,
             Connections = (uint)(parts.Controllers?.ConnectionCount ?? 0),
             DroppedPacketIns = (ulong)(parts.Controllers?.DroppedPacketIns ?? 0),
+            WorkerGaps = Describe(parts.Datapath.WorkerGaps),
+            CollectionPauses = Describe(parts.Collections.Pauses),
+            Collections = { CollectionsOf(0), CollectionsOf(1), CollectionsOf(2) },
+            CollectionPauseSeconds = GC.GetTotalPauseDuration().TotalSeconds,
         };
     }
+
+    private static Pauses Describe(params ImmutableArray<PauseCounts> pauses) => new()
+    {
+        Counts = { Enumerable.Range(0, PauseCounts.ClassCount).Select(pauseClass => (ulong)pauses.Sum(each => each[pauseClass])) },
+        LongestMilliseconds = pauses.Max(each => each.LongestNanoseconds) / 1e6,
+    };
+
+    /// <summary>The runtime counts a collection of a generation as one of the younger ones, too.</summary>
+    private static uint CollectionsOf(int generation) =>
+        (uint)(GC.CollectionCount(generation) - (generation < GC.MaxGeneration ? GC.CollectionCount(generation + 1) : 0));
 
     private static IEnumerable<string> DescribeConfig(uint bits)
     {

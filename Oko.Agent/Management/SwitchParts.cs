@@ -1,5 +1,6 @@
 using Oko.Agent.Controllers;
 using Oko.Agent.Filters;
+using Oko.Agent.Observability;
 using Oko.Agent.Ports;
 using Oko.Agent.Rules;
 
@@ -25,6 +26,9 @@ public sealed record SwitchParts
 
     /// <summary>The OpenFlow connections; null in a switch that has no such side.</summary>
     public ControllerHub? Controllers { get; init; }
+
+    /// <summary>The pauses of garbage collections.</summary>
+    public required CollectionWatch Collections { get; init; }
 
     /// <summary>When the switch started, on the datapath's clock.</summary>
     public required long StartedNanoseconds { get; init; }

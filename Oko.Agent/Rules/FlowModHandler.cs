@@ -25,7 +25,7 @@ internal sealed class FlowModHandler
     private readonly RuleStore _rules;
     private readonly Func<long> _clock;
     private readonly Func<uint, FilterSlot?> _findFilter;
-    private readonly ActionTargets _targets;
+    private readonly TranslatedInstructions _instructions;
     private readonly Action<Rule, FlowRemovedReason> _removed;
 
     // One request at a time: the lists are kept from one to the next.
@@ -48,7 +48,7 @@ internal sealed class FlowModHandler
         _rules = rules;
         _clock = clock;
         _findFilter = findFilter;
-        _targets = targets;
+        _instructions = new TranslatedInstructions(rules.TableCount, targets);
         _removed = removed;
     }
 
@@ -108,7 +108,7 @@ internal sealed class FlowModHandler
     {
         var pattern = MatchTranslator.Translate(mod.Match);
         var filter = mod.Match.FilterId is { } id ? _findFilter(id) ?? throw RuleErrors.FilterUnknown(id) : null;
-        var instructions = InstructionTranslator.Translate(mod.Instructions, mod.Table.Value, _rules.TableCount, _targets);
+        var instructions = _instructions.Translate(mod.Instructions, mod.Table.Value);
         ActionConsistency.Check(instructions, MatchFacts.Of(mod.Match));
         var table = _rules[mod.Table.Value];
         if (mod.Flags.HasFlag(FlowModFlags.CheckOverlap))
@@ -156,7 +156,9 @@ internal sealed class FlowModHandler
             _rules.ResetCounters(rule);
         }
 
-        _rules.SetTerms(rule, TermsOf(mod, _clock()));
+        // What is equal is kept, not exchanged: an object that has grown old costs the collector nothing.
+        var terms = TermsOf(mod, _clock());
+        _rules.SetTerms(rule, mod.Match.Equals(rule.Match) ? terms with { Match = rule.Match } : terms);
     }
 
     private static RuleTerms TermsOf(FlowMod mod, long now) =>
@@ -180,7 +182,7 @@ internal sealed class FlowModHandler
     {
         // Neither port nor group restrict a modify ("ignored", 7.3.4.1), whatever controllers put there.
         Select(mod, view, mod.Table.Value, PortNumber.Any, GroupId.Any);
-        var instructions = InstructionTranslator.Translate(mod.Instructions, mod.Table.Value, _rules.TableCount, _targets);
+        var instructions = _instructions.Translate(mod.Instructions, mod.Table.Value);
         _checkedFacts.Clear();
         foreach (var rule in _selected)
         {

@@ -19,7 +19,7 @@ internal static class MatchTranslator
             return FlowPattern.CatchAll;
         }
 
-        var fields = new List<FieldMatch>(match.Entries.Length);
+        FlowKey key = default, mask = default;
         foreach (var entry in match.Entries)
         {
             if (entry.Field == OxmCatalogue.Filter)
@@ -27,9 +27,11 @@ internal static class MatchTranslator
                 continue;
             }
 
-            fields.Add(new FieldMatch((FlowField)entry.Field.Number, entry.Value, entry.EffectiveMask));
+            var field = (FlowField)entry.Field.Number;
+            key.Set(field, entry.Value);
+            mask.Set(field, entry.EffectiveMask);
         }
 
-        return FlowPattern.Create(fields);
+        return FlowPattern.Create(key, mask);
     }
 }

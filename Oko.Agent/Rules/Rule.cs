@@ -106,7 +106,7 @@ public sealed class Rule
 /// <param name="IdleTimeoutSeconds">Seconds without a packet; 0 = for ever.</param>
 /// <param name="HardTimeoutSeconds">Seconds; 0 = for ever.</param>
 /// <param name="CreatedNanoseconds">When it came, on the datapath's clock.</param>
-internal sealed record RuleTerms(
+internal readonly record struct RuleTerms(
     FlowMatch Match, Cookie Cookie, FlowModFlags Flags, ushort IdleTimeoutSeconds, ushort HardTimeoutSeconds, long CreatedNanoseconds);
 
 /// <summary>What makes two entries of one table the same: priority, header match, filter.</summary>

@@ -36,8 +36,17 @@ internal readonly record struct RuleSelection(
     /// <summary>Takes the rules that the request does not mean out of a list.</summary>
     public void Narrow(List<Rule> rules)
     {
-        var selection = this;
-        rules.RemoveAll(rule => !selection.Includes(rule));
+        // Not by RemoveAll, which would allocate for each request.
+        var kept = 0;
+        for (var index = 0; index < rules.Count; index++)
+        {
+            if (Includes(rules[index]))
+            {
+                rules[kept++] = rules[index];
+            }
+        }
+
+        rules.RemoveRange(kept, rules.Count - kept);
     }
 
     private static bool HasGroup(InstructionSet instructions, uint id) => instructions.Groups.Any(group => group.Id == id);

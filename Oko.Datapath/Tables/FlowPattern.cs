@@ -1,30 +1,40 @@
+using System.Runtime.InteropServices;
 using Oko.Datapath.Packet;
 
 namespace Oko.Datapath.Tables;
 
 /// <summary>The header part of a match: a key and a mask. Immutable, with value equality; any thread.</summary>
+/// <remarks>There are many patterns and few masks, so patterns share those: one object for each entry, not three, for collections to go through.</remarks>
 public sealed class FlowPattern : IEquatable<FlowPattern>
 {
-    private readonly ulong[] _key;
-    private readonly ulong[] _mask;
-    private readonly int _hash;
+    private const int KnownMasks = 256;
 
-    private FlowPattern(ulong[] key, ulong[] mask)
+    // The mask-only patterns used last, each at the place that its hash gives it.
+    private static readonly FlowPattern?[] Known = new FlowPattern?[KnownMasks];
+
+    private readonly FlowKey _key;
+    private readonly ulong[] _mask;
+    private readonly int _maskHash, _hash;
+
+    private FlowPattern(ulong[] mask)
+    {
+        _mask = mask;
+        _maskHash = HashOf(mask);
+        _hash = HashCode.Combine(_maskHash, HashOf(_key));
+        MaskOnly = this;
+    }
+
+    private FlowPattern(in FlowKey key, FlowPattern maskOnly)
     {
         _key = key;
-        _mask = mask;
-        var hash = new HashCode();
-        for (var word = 0; word < FlowKey.WordCount; word++)
-        {
-            hash.Add(key[word]);
-            hash.Add(mask[word]);
-        }
-
-        _hash = hash.ToHashCode();
+        _mask = maskOnly._mask;
+        _maskHash = maskOnly._maskHash;
+        _hash = HashCode.Combine(_maskHash, HashOf(_key));
+        MaskOnly = maskOnly;
     }
 
     /// <summary>Matches every packet.</summary>
-    public static FlowPattern CatchAll { get; } = new(new ulong[FlowKey.WordCount], new ulong[FlowKey.WordCount]);
+    public static FlowPattern CatchAll { get; } = OfMask(new ulong[FlowKey.WordCount]);
 
     /// <summary>The words of the key, masked.</summary>
     public ReadOnlySpan<ulong> Key => _key;
@@ -36,10 +46,22 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
     public bool IsCatchAll => !_mask.AsSpan().ContainsAnyExcept(0UL);
 
     /// <summary>The pattern's mask with an all-zero key: equal for patterns that name the same bits.</summary>
-    internal FlowPattern MaskOnly => new(CatchAll._key, _mask);
+    internal FlowPattern MaskOnly { get; }
 
     /// <summary>A mask with an all-zero key, as <see cref="MaskOnly"/>.</summary>
-    internal static FlowPattern OfMask(ReadOnlySpan<ulong> mask) => new(CatchAll._key, mask.ToArray());
+    internal static FlowPattern OfMask(ReadOnlySpan<ulong> mask)
+    {
+        // Two threads may miss each other's object: equality goes by value.
+        ref var place = ref Known[(uint)HashOf(mask) % KnownMasks];
+        var known = Volatile.Read(ref place);
+        if (known is null || !mask.SequenceEqual(known._mask))
+        {
+            known = new FlowPattern(mask.ToArray());
+            Volatile.Write(ref place, known);
+        }
+
+        return known;
+    }
 
     /// <summary>Builds a pattern; value bits outside the mask are ignored.</summary>
     public static FlowPattern Create(IEnumerable<FieldMatch> fields)
@@ -51,7 +73,18 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
             mask.Set(field.Field, mask.Get(field.Field) | field.Mask);
         }
 
-        return new FlowPattern(((Span<ulong>)key).ToArray(), ((Span<ulong>)mask).ToArray());
+        return Create(key, mask);
+    }
+
+    /// <summary>Builds a pattern; bits of the key outside the mask are ignored.</summary>
+    public static FlowPattern Create(FlowKey key, FlowKey mask)
+    {
+        for (var word = 0; word < FlowKey.WordCount; word++)
+        {
+            key[word] &= mask[word];
+        }
+
+        return new FlowPattern(key, OfMask(mask));
     }
 
     /// <summary>Whether every packet of <paramref name="narrower"/> is also one of this pattern (non-strict selection).</summary>
@@ -98,11 +131,18 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
 
     /// <inheritdoc/>
     public bool Equals(FlowPattern? other) =>
-        other is not null && _hash == other._hash && _key.AsSpan().SequenceEqual(other._key) && _mask.AsSpan().SequenceEqual(other._mask);
+        other is not null && _hash == other._hash && Key.SequenceEqual(other.Key) && (_mask == other._mask || Mask.SequenceEqual(other._mask));
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as FlowPattern);
 
     /// <inheritdoc/>
     public override int GetHashCode() => _hash;
+
+    private static int HashOf(ReadOnlySpan<ulong> words)
+    {
+        var hash = default(HashCode);
+        hash.AddBytes(MemoryMarshal.AsBytes(words));
+        return hash.ToHashCode();
+    }
 }

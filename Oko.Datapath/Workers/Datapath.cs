@@ -110,6 +110,9 @@ public sealed class Datapath : IDisposable
     /// <summary>Bytes the workers' threads allocated while forwarding, as of their last idle moments; 0 is the promise.</summary>
     public long WorkerAllocatedBytes => _workers.Sum(worker => worker.AllocatedBytes);
 
+    /// <summary>Of each worker, how often and how long packets waited for it, though it did not sleep.</summary>
+    public ImmutableArray<PauseCounts> WorkerGaps => [.. _workers.Select(worker => worker.Gaps)];
+
     /// <summary>The meter that all packets to the controllers pass (OFPM_CONTROLLER), or null.</summary>
     public Meter? ControllerMeter
     {

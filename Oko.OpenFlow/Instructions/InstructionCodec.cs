@@ -8,9 +8,28 @@ namespace Oko.OpenFlow.Instructions;
 /// <summary>Instruction lists, bytes to objects and back. Source: OpenFlow 1.3.5, 7.2.4 "Flow Instruction Structures".</summary>
 public static class InstructionCodec
 {
-    /// <summary>Reads the rest of the reader as instructions.</summary>
+    /// <summary>Reads the rest of the reader as instructions. Lists of the same bytes that come shortly after one another are the same array.</summary>
     /// <exception cref="OpenFlowErrorException">BAD_INSTRUCTION, or BAD_ACTION for what stands in it.</exception>
     public static ImmutableArray<Instruction> ReadList(ref WireReader reader)
+    {
+        if (reader.Remaining is 0 or > KnownInstructions.MaxBytes)
+        {
+            return ReadNew(ref reader);
+        }
+
+        var bytes = reader.Rest();
+        var known = KnownInstructions.Find(bytes);
+        if (known.IsDefault)
+        {
+            var list = new WireReader(bytes);
+            known = ReadNew(ref list);
+            KnownInstructions.Keep(bytes, known);
+        }
+
+        return known;
+    }
+
+    private static ImmutableArray<Instruction> ReadNew(ref WireReader reader)
     {
         var list = reader.Part(reader.Remaining, ErrorType.BadInstruction, (ushort)BadInstructionCode.BadLen);
         if (list.Remaining == 0)

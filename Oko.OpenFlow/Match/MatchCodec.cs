@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using Oko.OpenFlow.Protocol;
 using Oko.OpenFlow.Wire;
 
@@ -8,6 +9,7 @@ namespace Oko.OpenFlow.Match;
 public static class MatchCodec
 {
     private const ushort OxmMatchType = 1;
+    private const int EntryHeaderBytes = 4;
     private const uint VlanPresent = 0x1000;
 
     /// <summary>Reads a match with its padding.</summary>
@@ -34,28 +36,45 @@ public static class MatchCodec
             return FlowMatch.Any;
         }
 
-        var entries = ImmutableArray.CreateBuilder<OxmEntry>();
-        while (fields.Remaining > 0)
+        var entries = new OxmEntry[CountEntries(fields)];
+        for (var index = 0; index < entries.Length; index++)
         {
-            var entry = ReadEntry(ref fields);
-            foreach (var earlier in entries)
+            entries[index] = ReadEntry(ref fields);
+            for (var earlier = 0; earlier < index; earlier++)
             {
-                if (ReferenceEquals(earlier.Field, entry.Field))
+                if (ReferenceEquals(entries[earlier].Field, entries[index].Field))
                 {
-                    throw OpenFlowErrorException.BadMatch(BadMatchCode.DupField, $"{entry.Field} stands in the match twice");
+                    throw OpenFlowErrorException.BadMatch(BadMatchCode.DupField, $"{entries[index].Field} stands in the match twice");
                 }
             }
-
-            entries.Add(entry);
         }
 
-        var match = new FlowMatch(entries.ToImmutable());
+        var match = new FlowMatch(ImmutableCollectionsMarshal.AsImmutableArray(entries));
         foreach (var entry in match.Entries)
         {
             CheckPrerequisite(match, entry.Field);
         }
 
         return match;
+    }
+
+    /// <summary>How many fields there are by their lengths, so that an array of the right size can be made. A last one that is cut off counts, so that
+    /// reading it finds the fault.</summary>
+    private static int CountEntries(WireReader fields)
+    {
+        var count = 0;
+        for (; fields.Remaining > 0; count++)
+        {
+            if (fields.Remaining < EntryHeaderBytes)
+            {
+                return count + 1;
+            }
+
+            fields.Skip(EntryHeaderBytes - 1);
+            fields.Skip(Math.Min(fields.U8(), fields.Remaining));
+        }
+
+        return count;
     }
 
     /// <summary>Writes a match with its padding.</summary>

@@ -8,7 +8,7 @@ namespace Oko.OpenFlow.Messages;
 /// <summary>Flow-mods and flow-removed messages, bytes to objects and back. Source: OpenFlow 1.3.5, 7.3.4.1 and 7.4.2.</summary>
 internal static class FlowCodec
 {
-    internal static FlowMod ReadMod(ref WireReader reader)
+    internal static FlowMod ReadMod(ref WireReader reader, uint xid)
     {
         var cookie = new Cookie(reader.U64());
         var cookieMask = reader.U64();
@@ -29,6 +29,7 @@ internal static class FlowCodec
 
         return new FlowMod
         {
+            Xid = xid,
             Cookie = cookie, CookieMask = cookieMask, Table = table, Command = command, IdleTimeoutSeconds = idle, HardTimeoutSeconds = hard,
             Priority = priority, Buffer = buffer, OutPort = outPort, OutGroup = outGroup, Flags = flags,
             Match = MatchCodec.Read(ref reader), Instructions = InstructionCodec.ReadList(ref reader),

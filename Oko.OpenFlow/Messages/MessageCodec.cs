@@ -36,7 +36,8 @@ public static class MessageCodec
             throw OpenFlowErrorException.BadRequest(BadRequestCode.BadVersion, $"version 0x{version:x2}; this is OpenFlow 1.3, 0x04");
         }
 
-        return ReadBody(version, type, ref reader) with { Xid = xid };
+        // Flow-mods come by the hundred thousand and are not copied for their transaction id.
+        return type == MessageType.FlowMod ? FlowCodec.ReadMod(ref reader, xid) : ReadBody(version, type, ref reader) with { Xid = xid };
     }
 
     /// <summary>Reads a multipart request that came in parts, as <see cref="MultipartAssembler"/> puts it together.</summary>
@@ -116,8 +117,6 @@ public static class MessageCodec
                 var queuePort = new PortNumber(reader.U32());
                 reader.Skip(4);
                 return new QueueGetConfigReply(queuePort, MultipartCodec.ReadEntries(ref reader, QueueCodec.Read));
-            case MessageType.FlowMod:
-                return FlowCodec.ReadMod(ref reader);
             case MessageType.GroupMod:
                 return GroupCodec.ReadMod(ref reader);
             case MessageType.MeterMod:

@@ -3,6 +3,9 @@
  *   ofload flow-mods HOST PORT COUNT             adds COUNT entries, each followed by a barrier that is waited for
  *   ofload barriers HOST PORT SECONDS RATE       barrier round trips while another connection adds entries: RATE a second,
  *                                                or as many as the switch takes (0)
+ *   ofload churn HOST PORT SECONDS RATE ENTRIES change|replace
+ *                                                with ENTRIES in place: RATE flow-mods a second, one entry added and the oldest
+ *                                                deleted in turn, or entries replaced by an ADD. Says "ready" when all are in place
  *   ofload packets HOST PORT SECONDS WINDOW FROM_NETNS FROM_IF TO_NETNS TO_IF
  *                                                frames into FROM_IF (port 1), answered packet-in by packet-out to port 2,
  *                                                counted at TO_IF; at most WINDOW frames are under way
@@ -282,6 +285,51 @@ static void barriers(struct connection *c, struct load *load, double seconds)
 	       (double)load->sent / load->seconds, sample_count, percentile(0.5), percentile(0.99));
 }
 
+static void make_delete(unsigned char *to, uint32_t number)
+{
+	make_flow_mod(to, number);
+	to[25] = 4;					/* OFPFC_DELETE_STRICT */
+}
+
+/* Sends what is due once a millisecond, as a controller does that works off events. */
+static void churn(struct connection *c, double seconds, double rate, uint32_t entries, int replaces)
+{
+	static unsigned char batch[FLOW_MOD_BYTES * BATCH];
+	uint64_t start, end, sent = 0;
+	uint32_t added = entries, deleted = 0;
+
+	for (uint32_t number = 0; number < entries; number++) {
+		make_flow_mod(batch, number);
+		write_all(c->fd, batch, FLOW_MOD_BYTES);
+	}
+	barrier(c);
+	puts("ready");
+	fflush(stdout);
+	start = now();
+	end = start + (uint64_t)(seconds * NANOSECONDS);
+	for (uint64_t t = start; t < end; t = now()) {
+		uint64_t due = (uint64_t)(rate * (double)(t - start) / NANOSECONDS);
+		unsigned int count = 0;
+
+		for (; sent < due && count < BATCH; count++, sent++) {
+			unsigned char *message = batch + count * FLOW_MOD_BYTES;
+
+			if (replaces)
+				make_flow_mod(message, (uint32_t)(sent % entries));
+			else if (sent % 2)
+				make_delete(message, deleted++);
+			else
+				make_flow_mod(message, added++);
+		}
+		if (count)
+			write_all(c->fd, batch, (size_t)count * FLOW_MOD_BYTES);
+		if (sent >= due)
+			usleep(1000);
+	}
+	barrier(c);
+	printf("{\"flow_mods_per_second\": %.0f}\n", (double)sent / ((double)(now() - start) / NANOSECONDS));
+}
+
 static int open_interface(const char *netns, const char *name)
 {
 	char path[256];
@@ -428,7 +476,7 @@ int main(int count, char **arguments)
 	struct connection *c;
 
 	if (count < 5) {
-		fprintf(stderr, "usage: ofload flow-mods|barriers|packets HOST PORT ...; see the head of ofload.c\n");
+		fprintf(stderr, "usage: ofload flow-mods|barriers|churn|packets HOST PORT ...; see the head of ofload.c\n");
 		return 2;
 	}
 	samples = malloc(MAX_SAMPLES * sizeof(*samples));
@@ -439,6 +487,8 @@ int main(int count, char **arguments)
 		struct load load = { .connection = open_connection(arguments[2], arguments[3]), .rate = atof(arguments[5]) };
 
 		barriers(c, &load, atof(arguments[4]));
+	} else if (!strcmp(arguments[1], "churn") && count == 8) {
+		churn(c, atof(arguments[4]), atof(arguments[5]), (uint32_t)atoi(arguments[6]), !strcmp(arguments[7], "replace"));
 	} else if (!strcmp(arguments[1], "packets") && count == 10) {
 		int source = open_interface(arguments[6], arguments[7]), sink = open_interface(arguments[8], arguments[9]);
 

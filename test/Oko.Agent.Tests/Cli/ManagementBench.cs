@@ -4,6 +4,7 @@ using Oko.Agent.Cli;
 using Oko.Agent.Configuration;
 using Oko.Agent.Filters;
 using Oko.Agent.Management;
+using Oko.Agent.Observability;
 using Oko.Agent.Ports;
 using Oko.Agent.Tests.Rules;
 using Oko.Datapath.Ports;
@@ -15,6 +16,7 @@ public sealed class ManagementBench : IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("oko-cli-").FullName;
     private readonly FilterStore _filters;
+    private readonly CollectionWatch _collections = new();
     private readonly ManagementServer _server;
     private ManagementClient? _client;
 
@@ -36,6 +38,7 @@ public sealed class ManagementBench : IAsyncDisposable
                 Rules = Bench.Rules,
                 Filters = _filters,
                 Ports = Ports,
+                Collections = _collections,
                 StartedNanoseconds = Oko.Datapath.Workers.Datapath.NowNanoseconds,
             },
             NullLoggerFactory.Instance).GetAwaiter().GetResult();
@@ -96,6 +99,7 @@ public sealed class ManagementBench : IAsyncDisposable
         await _server.DisposeAsync();
         Bench.Dispose();
         _filters.Dispose();
+        _collections.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
 
