@@ -31,6 +31,7 @@ public sealed unsafe class FlowEntry
         init
         {
             _instructions = value;
+            Program = EntryProgram.Of(value);
             State->OnlyOutput = value.OnlyOutput;
         }
     }
@@ -70,6 +71,12 @@ public sealed unsafe class FlowEntry
     /// <summary>The tuple the entry stands in; the control thread's.</summary>
     internal MaskTuple? Home { get; set; }
 
+    /// <summary>Where its tuple keeps it, null while it stands in none; the control thread's.</summary>
+    internal EntryLink? Link { get; set; }
+
+    /// <summary>The instructions as the worker executes them, which finds them in the link; the control thread's.</summary>
+    internal EntryProgram Program { get; private set; } = EntryProgram.Empty;
+
     /// <summary>Whether the entry is the table-miss entry. Source: OpenFlow 1.3.5, 5.4 "Table-miss".</summary>
     internal bool IsTableMiss { get; private set; }
 
@@ -79,8 +86,14 @@ public sealed unsafe class FlowEntry
     /// <summary>Control thread: replaces what happens to matching packets, from the next packet on.</summary>
     public void SetInstructions(InstructionSet instructions)
     {
-        // In this order: who reads no port below finds the new instructions, who reads one acts on the old or the new port.
+        // A packet meanwhile is treated by the old program or the new, or goes to the old port or the new: each alone is right.
         Volatile.Write(ref _instructions, instructions);
+        Program = EntryProgram.Of(instructions);
+        if (Link is { } link)
+        {
+            link.Program = Program;
+        }
+
         Volatile.Write(ref State->OnlyOutput, instructions.OnlyOutput);
     }
 

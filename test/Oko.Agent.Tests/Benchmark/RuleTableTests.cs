@@ -55,7 +55,7 @@ public sealed unsafe class RuleTableTests
             for (var at = 0; at < Packets; at += LookupGroup.Size)
             {
                 keys.AsSpan(at, LookupGroup.Size).CopyTo(new Span<FlowKey>(group.Keys, LookupGroup.Size));
-                table.Lookup(group, LookupGroup.Size);
+                table.Lookup(group, LookupGroup.First(LookupGroup.Size));
             }
 
             var ours = Stopwatch.GetElapsedTime(clock).TotalNanoseconds / Packets;
@@ -108,11 +108,11 @@ public sealed unsafe class RuleTableTests
         Parallel.ForEach(keys.Chunk(LookupGroup.Size), () => new LookupGroup(), (chunk, _, group) =>
         {
             chunk.CopyTo(new Span<FlowKey>(group.Keys, LookupGroup.Size));
-            table.Lookup(group, chunk.Length);
+            table.Lookup(group, LookupGroup.First(chunk.Length));
             for (var packet = 0; packet < chunk.Length; packet++)
             {
                 var expected = Array.Find(ordered, entry => entry.Pattern.Matches(chunk[packet]));
-                if (!ReferenceEquals(expected, group[packet]) || !ReferenceEquals(expected, table.Lookup(ref chunk[packet], ulong.MaxValue)))
+                if (!ReferenceEquals(expected, group[packet]?.Entry) || !ReferenceEquals(expected, table.Lookup(ref chunk[packet], ulong.MaxValue)?.Entry))
                 {
                     Interlocked.Increment(ref wrong);
                 }
