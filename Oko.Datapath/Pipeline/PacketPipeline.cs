@@ -277,6 +277,7 @@ internal sealed unsafe partial class PacketPipeline
     {
         var front = (int)(packet.Address & ((ulong)_umem.FrameSize - 1));
         var room = new FrameRoom(front, _umem.FrameSize - front - packet.Length);
+        var before = packet.Length;
         var result = action.Kind switch
         {
             ActionKind.PushVlan => TagEditor.PushVlan(ref packet, room, action.EtherType),
@@ -286,7 +287,12 @@ internal sealed unsafe partial class PacketPipeline
             ActionKind.PopMpls => TagEditor.PopMpls(ref packet, room, action.EtherType),
             _ => TagEditor.PopPbb(ref packet, room),
         };
-        if (result == EditResult.Changed)
+        if (result == EditResult.Changed && action.Kind is ActionKind.PushVlan or ActionKind.PopVlan)
+        {
+            _serial++;
+            FlowKeyExtractor.FollowTag(ref packet, ref key, packet.Length - before);
+        }
+        else if (result == EditResult.Changed)
         {
             NoteMovedHeaders(ref packet, out key);
         }

@@ -28,7 +28,7 @@ namespace Oko.Datapath.Tables;
 // one's; ranks are unique in a table, so the same lookup with a bound serves for both.
 //
 // From some thousands of entries on a lookup costs what its cache misses cost. So a link holds all that is compared (hash, rank, the
-// masked words of the key), the entry itself is touched only when it is the answer, and packets are looked up in groups: a tuple
+// masked words of the key) and what is to be done, so that the entry itself is not touched at all, and packets are looked up in groups: a tuple
 // computes the hashes of all packets that may still find something better in it and asks the cache for their buckets, then for the
 // links there, and compares only then. Memory is waited for once per group and not once per packet.
 //
