@@ -8,6 +8,7 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
     private readonly ulong[] _key;
     private readonly ulong[] _mask;
     private readonly int _hash;
+    private FlowPattern? _maskOnly;
 
     private FlowPattern(ulong[] key, ulong[] mask)
     {
@@ -36,7 +37,7 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
     public bool IsCatchAll => !_mask.AsSpan().ContainsAnyExcept(0UL);
 
     /// <summary>The pattern's mask with an all-zero key: equal for patterns that name the same bits.</summary>
-    internal FlowPattern MaskOnly => new(CatchAll._key, _mask);
+    internal FlowPattern MaskOnly => _maskOnly ??= new(CatchAll._key, _mask);
 
     /// <summary>A mask with an all-zero key, as <see cref="MaskOnly"/>.</summary>
     internal static FlowPattern OfMask(ReadOnlySpan<ulong> mask) => new(CatchAll._key, mask.ToArray());
