@@ -2,6 +2,7 @@ using Oko.Agent.Rules;
 using Oko.Datapath.Benchmark;
 using Oko.Datapath.Packet;
 using Oko.Datapath.Tables;
+using Oko.OpenFlow.Actions;
 using Oko.OpenFlow.Instructions;
 using Oko.OpenFlow.Messages;
 
@@ -12,7 +13,7 @@ namespace Oko.Agent.Benchmark;
 /// <remarks>
 /// <para>Flows take the entries of table 0 in turn, in a random order, so that as many flows as entries meet them all, but for those
 /// that stand behind others.</para>
-/// <para>What entries write (metadata, tunnel id, set-field) is not followed. Packets whose type no entry names are TCP or UDP over
+/// <para>What entries write by set-field in apply-actions is followed, what they push, pop or write otherwise (metadata, tunnel id) is not. Packets whose type no entry names are TCP or UDP over
 /// IPv4 without a VLAN tag.</para>
 /// </remarks>
 public sealed class FlowSampler
@@ -53,7 +54,7 @@ public sealed class FlowSampler
             }
 
             var next = entry.Instructions.OfType<GotoTableInstruction>().FirstOrDefault()?.Table.Value;
-            table.Add(new Candidate(pattern, next));
+            table.Add(new Candidate(pattern, WrittenBy(entry), next));
         }
 
         if (!_tables.TryGetValue(0, out var first))
@@ -71,10 +72,12 @@ public sealed class FlowSampler
         var first = _tables[0];
         var candidate = first[_turn++ % first.Count];
         flow.Take(candidate.Pattern);
+        flow.Write(candidate.Written);
         while (candidate.Next is { } next && _tables.TryGetValue(next, out var table) && Choose(table, flow) is { } chosen)
         {
             candidate = chosen;
             flow.Take(candidate.Pattern);
+            flow.Write(candidate.Written);
         }
 
         return Fill(flow);
@@ -87,6 +90,11 @@ public sealed class FlowSampler
         flow.Mask.Set(FlowField.InPort, uint.MaxValue);
         return flow;
     }
+
+    /// <summary>The fields that an entry sets, and their values.</summary>
+    private static FlowPattern WrittenBy(FlowMod entry) => FlowPattern.Create(entry.Instructions
+        .OfType<ApplyActionsInstruction>().SelectMany(apply => apply.Actions).OfType<SetFieldAction>()
+        .Select(set => new FieldMatch((FlowField)set.Field.Field.Number, set.Field.Value, UInt128.MaxValue)));
 
     private Candidate? Choose(List<Candidate> table, in PartialFlow flow)
     {
@@ -141,20 +149,23 @@ public sealed class FlowSampler
         }
     }
 
-    /// <summary>An entry: its header part and the table it leads to.</summary>
-    private sealed record Candidate(FlowPattern Pattern, byte? Next);
+    /// <summary>An entry: its header part, what it sets and the table it leads to.</summary>
+    private sealed record Candidate(FlowPattern Pattern, FlowPattern Written, byte? Next);
 
-    /// <summary>The bits of a flow that are decided.</summary>
+    /// <summary>The bits of a flow that are decided, and those of its packets that entries have set since.</summary>
     private struct PartialFlow
     {
         public FlowKey Key;
         public FlowKey Mask;
+        private FlowKey _written;
+        private FlowKey _writtenMask;
 
         public readonly bool Agrees(FlowPattern pattern)
         {
             for (var word = 0; word < FlowKey.WordCount; word++)
             {
-                if (IsHeader(word) && ((Key[word] ^ pattern.Key[word]) & Mask[word] & pattern.Mask[word]) != 0)
+                var now = (Key[word] & ~_writtenMask[word]) | _written[word];
+                if (IsHeader(word) && ((now ^ pattern.Key[word]) & (Mask[word] | _writtenMask[word]) & pattern.Mask[word]) != 0)
                 {
                     return false;
                 }
@@ -169,9 +180,19 @@ public sealed class FlowSampler
             {
                 if (IsHeader(word))
                 {
-                    Key[word] |= pattern.Key[word] & ~Mask[word];
-                    Mask[word] |= pattern.Mask[word];
+                    var open = ~(Mask[word] | _writtenMask[word]);
+                    Key[word] |= pattern.Key[word] & open;
+                    Mask[word] |= pattern.Mask[word] & open;
                 }
+            }
+        }
+
+        public void Write(FlowPattern written)
+        {
+            for (var word = 0; word < FlowKey.WordCount; word++)
+            {
+                _written[word] = (_written[word] & ~written.Mask[word]) | written.Key[word];
+                _writtenMask[word] |= written.Mask[word];
             }
         }
 

@@ -96,6 +96,45 @@ public static unsafe class FlowKeyExtractor
         }
     }
 
+    /// <summary>What <see cref="Extract"/> would give after a VLAN tag was pushed or popped, found from what it gave before where that says enough.</summary>
+    /// <param name="packet">The packet as it is now, its offsets as they were.</param>
+    /// <param name="key">The key as it was.</param>
+    /// <param name="grown">Bytes by which the packet grew: 4, or -4; anything else (it was padded) has it parsed anew.</param>
+    internal static void FollowTag(ref PacketView packet, ref FlowKey key, int grown)
+    {
+        // With a tag more than before, the bound on tags may hide what is behind; with one less, another may be outermost; a packet that ends
+        // in the tags is left to the parser.
+        const int mostTagBytes = (MaxVlanTags - 2) * 4;
+        var data = packet.Data;
+        var isPush = grown == 4;
+        var isKnown = packet.EthType is not (Vlan or ServiceVlan)
+            && (isPush ? packet.EthTypeOffset <= 12 + mostTagBytes && Read16(data + 12) is Vlan or ServiceVlan : grown == -4 && Read16(data + 12) is not (Vlan or ServiceVlan));
+        if (!isKnown)
+        {
+            Extract(ref packet, out key);
+            return;
+        }
+
+        ulong vlan = 0;
+        if (isPush)
+        {
+            var tag = Read16(data + 14);
+            vlan = 0x1000u | (tag & 0x0FFFu) | ((ulong)(tag >> 13) << 13);
+        }
+
+        key[0] = (key[0] & ~0xFFFFUL) | vlan;
+        packet.VlanOffset = isPush ? 12 : -1;
+        packet.EthTypeOffset += grown;
+        Shift(ref packet.L3Offset, grown);
+        Shift(ref packet.L4Offset, grown);
+        Shift(ref packet.ProtoOffset, grown);
+        Shift(ref packet.NdTargetOffset, grown);
+        Shift(ref packet.NdSllOffset, grown);
+        Shift(ref packet.NdTllOffset, grown);
+    }
+
+    private static void Shift(ref int offset, int by) => offset += offset < 0 ? 0 : by;
+
     private static void ExtractIpv4(ref PacketView packet, ref FlowKey key, int offset)
     {
         var left = packet.Length - offset;

@@ -42,7 +42,10 @@ internal static unsafe class TagEditor
             return EditResult.Unchanged;
         }
 
-        Shrink(ref packet, room, AddressBytes, VlanBytes);
+        var before = packet.Length;
+        CopyAddresses(packet.Data, packet.Data + VlanBytes);
+        Move(ref packet, VlanBytes);
+        Pad(ref packet, room, before);
         return EditResult.Changed;
     }
 
@@ -101,7 +104,7 @@ internal static unsafe class TagEditor
         }
 
         Move(ref packet, -PbbBytes);
-        Buffer.MemoryCopy(packet.Data + PbbBytes, packet.Data, AddressBytes, AddressBytes);
+        CopyAddresses(packet.Data + PbbBytes, packet.Data);
         Checksums.WriteWord(packet.Data + AddressBytes, etherType);
         WriteDouble(packet.Data + EthernetBytes, tag);
         return EditResult.Changed;
@@ -155,7 +158,7 @@ internal static unsafe class TagEditor
         }
 
         Move(ref packet, -bytes);
-        Buffer.MemoryCopy(packet.Data + bytes, packet.Data, AddressBytes, AddressBytes);
+        CopyAddresses(packet.Data + bytes, packet.Data);
         return true;
     }
 
@@ -166,6 +169,15 @@ internal static unsafe class TagEditor
         Buffer.MemoryCopy(packet.Data, packet.Data + bytes, offset, offset);
         Move(ref packet, bytes);
         Pad(ref packet, room, before);
+    }
+
+    // Both halves are read before one is written: the places overlap.
+    private static void CopyAddresses(byte* from, byte* to)
+    {
+        var first = Unsafe.ReadUnaligned<ulong>(from);
+        var rest = Unsafe.ReadUnaligned<uint>(from + 8);
+        Unsafe.WriteUnaligned(to, first);
+        Unsafe.WriteUnaligned(to + 8, rest);
     }
 
     private static void Move(ref PacketView packet, int bytes)

@@ -10,7 +10,7 @@ using Oko.Datapath.Workers;
 
 namespace Oko.Datapath.Pipeline;
 
-// A packet runs once, to completion, through the real tables; there is no cache in front of them.
+// A packet runs once, to completion, through the real tables; there is no cache in front of them. PacketPipeline.Steps.cs says how.
 //
 // Who has the frame. The pipeline gets each packet with its frame and ends with the frame handed on. The first output does not
 // send at once but is remembered (_pending): if nothing follows, the frame itself moves to that port by descriptor, without a
@@ -41,7 +41,6 @@ internal sealed unsafe partial class PacketPipeline
     private readonly FlowTable[] _tables;
     private readonly Umem _umem;
     private readonly PacketInRing _packetIns;
-    private readonly ActionSet _actionSet = new();
     private readonly LearningTable _learned;
     private readonly int _worker;
     private readonly nint _stateOffset;
@@ -79,6 +78,7 @@ internal sealed unsafe partial class PacketPipeline
         _worker = worker;
         _stateOffset = EntryPlace.OffsetOf(worker);
         _ports = new PortSet([], umem);
+        _waiting = new uint[tables.Length];
         // SAFETY: the array is pinned and lives as long as the pipeline.
         fixed (PacketView* packets = _packetsInGroup)
         {
@@ -182,38 +182,6 @@ internal sealed unsafe partial class PacketPipeline
         return taken;
     }
 
-    /// <summary>Looks the packets of the group up in the first table together, then runs one after the other.</summary>
-    private void RunGroup(int count)
-    {
-        _tables[0].Lookup(_group, count);
-        for (var index = 0; index < count; index++)
-        {
-            var state = _group.StateOf(index);
-            if (state is null || !TryForward(Own(state), _packets[index]))
-            {
-                Run(ref _packets[index], ref _group.Keys[index], _group[index]);
-            }
-        }
-    }
-
-    /// <summary>The short way of most packets: an entry of the first table without a filter, whose only output can take the packet. Does what
-    /// <see cref="Run"/> would do.</summary>
-    private bool TryForward(EntryState* entry, in PacketView packet)
-    {
-        // SAFETY: the group keeps the entry, and so its state, until the next lookup.
-        var port = Volatile.Read(ref entry->OnlyOutput);
-        if (port == 0 || port == packet.InPort || entry->HasFilter || _ports.Find(port) is not { } queue || !CanSend(queue.Port))
-        {
-            return false;
-        }
-
-        _tables[0].CountLookup(_worker);
-        _tables[0].CountMatch(_worker);
-        entry->Count(packet.Length, _now);
-        Enqueue(queue, packet.Address, packet.Length);
-        return true;
-    }
-
     /// <summary>Sends a packet that another worker forwarded to a port of this one. Its frame, in this worker's memory, is the pipeline's from
     /// here on.</summary>
     internal void ProcessHandedOver(uint port, int queue, ulong address, int length)
@@ -257,7 +225,7 @@ internal sealed unsafe partial class PacketPipeline
         {
             ref var copy = ref _tableCopies[index];
             FlowKeyExtractor.Extract(ref copy, out var copyKey);
-            Run(ref copy, ref copyKey, _tables[0].Lookup(ref copyKey, ulong.MaxValue));
+            Run(ref copy, ref copyKey, _tables[0].Lookup(ref copyKey, ulong.MaxValue), 0, _actionSets[0]);
         }
     }
 
@@ -341,6 +309,7 @@ internal sealed unsafe partial class PacketPipeline
     {
         var front = (int)(packet.Address & ((ulong)_umem.FrameSize - 1));
         var room = new FrameRoom(front, _umem.FrameSize - front - packet.Length);
+        var before = packet.Length;
         var result = action.Kind switch
         {
             ActionKind.PushVlan => TagEditor.PushVlan(ref packet, room, action.EtherType),
@@ -350,7 +319,12 @@ internal sealed unsafe partial class PacketPipeline
             ActionKind.PopMpls => TagEditor.PopMpls(ref packet, room, action.EtherType),
             _ => TagEditor.PopPbb(ref packet, room),
         };
-        if (result == EditResult.Changed)
+        if (result == EditResult.Changed && action.Kind is ActionKind.PushVlan or ActionKind.PopVlan)
+        {
+            _serial++;
+            FlowKeyExtractor.FollowTag(ref packet, ref key, packet.Length - before);
+        }
+        else if (result == EditResult.Changed)
         {
             NoteMovedHeaders(ref packet, out key);
         }
@@ -378,9 +352,12 @@ internal sealed unsafe partial class PacketPipeline
         }
         else if (result == EditResult.Failed)
         {
-            // Its fate is the controllers' (OFPR_INVALID_TTL); nothing else happens to it.
-            ToController(ushort.MaxValue, PacketInKind.InvalidTtl, ref packet);
-            _hasFailed = true;
+            // Its fate is the controllers' (OFPR_INVALID_TTL), in its turn; nothing else happens to it.
+            _hasFailed = _isTtlInvalid = true;
+            if (!_isStepping)
+            {
+                ToController(ushort.MaxValue, PacketInKind.InvalidTtl, ref packet);
+            }
         }
     }
 
@@ -426,87 +403,10 @@ internal sealed unsafe partial class PacketPipeline
         _hasFailed = false;
     }
 
-    /// <param name="packet">The packet.</param>
-    /// <param name="key">Its key.</param>
-    /// <param name="first">The entry of the first table whose header part matches.</param>
-    private void Run(ref PacketView packet, ref FlowKey key, FlowEntry? first)
-    {
-        Begin();
-        _actionSet.Clear();
-        var table = 0;
-        var candidate = first;
-        do
-        {
-            var flowTable = _tables[table];
-            flowTable.CountLookup(_worker);
-            var entry = candidate is { Filter: not null } ? AskFilters(candidate, flowTable, ref packet, ref key) : candidate;
-            if (entry is null)
-            {
-                Fail(DropReason.TableMiss);
-                break;
-            }
-
-            flowTable.CountMatch(_worker);
-            var state = Own(entry.State);
-            state->Count(packet.Length, _now);
-            _entry = entry;
-            _table = (byte)table;
-            if (Volatile.Read(ref state->OnlyOutput) is not 0 and var port)
-            {
-                OutputToPort(port, ref packet);
-                break;
-            }
-
-            var instructions = entry.Instructions;
-            if (instructions.Meter is { } meter)
-            {
-                Measure(meter, ref packet, ref key);
-                if (_hasFailed)
-                {
-                    break;
-                }
-            }
-
-            ApplyAll(instructions.Apply, ref packet, ref key);
-            if (instructions.ClearActions)
-            {
-                _actionSet.Clear();
-            }
-
-            foreach (ref readonly var action in instructions.Write.AsSpan())
-            {
-                _actionSet.Write(action);
-            }
-
-            if (instructions.MetadataMask != 0)
-            {
-                packet.Metadata = (packet.Metadata & ~instructions.MetadataMask) | (instructions.MetadataValue & instructions.MetadataMask);
-                key[FieldPlace.Of(FlowField.Metadata).Word] = packet.Metadata;
-            }
-
-            table = instructions.GotoTable;
-            if (table <= 0 || _hasFailed)
-            {
-                break;
-            }
-
-            candidate = _tables[table].Lookup(ref key, ulong.MaxValue);
-        }
-        while (true);
-
-        // A miss in a later table ends the packet without its action set: OpenFlow 1.3.5, 5.4, a missing table-miss entry drops it.
-        if (!_hasFailed && !_actionSet.IsEmpty)
-        {
-            _actionSet.Execute(this, ref packet, ref key);
-        }
-
-        Finish(ref packet);
-    }
-
     /// <summary>The first of an entry and those below it that has no filter or one that says match.</summary>
-    private FlowEntry? AskFilters(FlowEntry? entry, FlowTable table, ref PacketView packet, ref FlowKey key)
+    private EntryLink? AskFilters(EntryLink? entry, FlowTable table, ref PacketView packet, ref FlowKey key)
     {
-        while (entry?.Filter is { } filter)
+        while (entry?.Entry.Filter is { } filter)
         {
             var context = new FilterContext
             {

@@ -1,11 +1,12 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 using Oko.Datapath.Packet;
+using Oko.Datapath.Pipeline;
 
 namespace Oko.Datapath.Tables;
 
-/// <summary>An entry in the list of its bucket, with all that a lookup compares. Complete before it is published; only
-/// <see cref="Next"/> changes, by the control thread.</summary>
+/// <summary>An entry in the list of its bucket, with all that a lookup compares and what is to be done. Complete before it is published; only
+/// <see cref="Next"/> and <see cref="Program"/> change, by the control thread.</summary>
 internal sealed unsafe class EntryLink
 {
     private const int LineBytes = 64;
@@ -17,6 +18,8 @@ internal sealed unsafe class EntryLink
     internal readonly ulong Rank;
     internal readonly KeyMask Mask;
 
+    private EntryProgram _program;
+
     // The entry's key under its mask, from the front.
     private FlowKey _words;
 
@@ -27,7 +30,16 @@ internal sealed unsafe class EntryLink
         Hash = hash;
         Rank = entry.Rank;
         Mask = mask;
+        _program = entry.Program;
+        entry.Link = this;
         mask.Take(entry.Pattern.Key, _words);
+    }
+
+    /// <summary>What happens to matching packets.</summary>
+    internal EntryProgram Program
+    {
+        get => Volatile.Read(ref _program);
+        set => Volatile.Write(ref _program, value);
     }
 
     /// <summary>Whether a packet's key is the entry's under the entry's mask.</summary>

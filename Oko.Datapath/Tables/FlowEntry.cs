@@ -28,7 +28,11 @@ public sealed unsafe class FlowEntry
     public InstructionSet Instructions
     {
         get => Volatile.Read(ref _instructions);
-        init => _instructions = value;
+        init
+        {
+            _instructions = value;
+            Program = EntryProgram.Of(value);
+        }
     }
 
     /// <summary>Controller's cookie.</summary>
@@ -66,6 +70,12 @@ public sealed unsafe class FlowEntry
     /// <summary>The tuple the entry stands in; the control thread's.</summary>
     internal MaskTuple? Home { get; set; }
 
+    /// <summary>Where its tuple keeps it, null while it stands in none; the control thread's.</summary>
+    internal EntryLink? Link { get; set; }
+
+    /// <summary>The instructions as the worker executes them, which finds them in the link; the control thread's.</summary>
+    internal EntryProgram Program { get; private set; } = EntryProgram.Empty;
+
     /// <summary>Whether the entry is the table-miss entry. Source: OpenFlow 1.3.5, 5.4 "Table-miss".</summary>
     internal bool IsTableMiss { get; private set; }
 
@@ -75,8 +85,14 @@ public sealed unsafe class FlowEntry
     /// <summary>Control thread: replaces what happens to matching packets, from the next packet on.</summary>
     public void SetInstructions(InstructionSet instructions)
     {
-        // In this order: who reads no port below finds the new instructions, who reads one acts on the old or the new port.
+        // A packet meanwhile is treated by the old program or the new, or goes to the old port or the new: each alone is right.
         Volatile.Write(ref _instructions, instructions);
+        Program = EntryProgram.Of(instructions);
+        if (Link is { } link)
+        {
+            link.Program = Program;
+        }
+
         _place.Tell(instructions.OnlyOutput, Filter is not null);
     }
 

@@ -49,10 +49,10 @@ internal sealed class FlowTable(int workers = 1)
     /// <summary>Worker: counts a hit.</summary>
     internal void CountMatch(int worker) => _counters[((worker + 1) * CellWords) + 1]++;
 
-    internal FlowEntry? Lookup(ref FlowKey key, ulong bound) => _entries.Lookup(ref key, bound);
+    internal EntryLink? Lookup(ref FlowKey key, ulong bound) => _entries.Lookup(ref key, bound);
 
-    /// <inheritdoc cref="TupleSpace.Lookup(LookupGroup, int)"/>
-    internal void Lookup(LookupGroup group, int count) => _entries.Lookup(group, count);
+    /// <inheritdoc cref="TupleSpace.Lookup(LookupGroup, uint)"/>
+    internal void Lookup(LookupGroup group, uint packets) => _entries.Lookup(group, packets);
 
     private ulong Sum(int word)
     {

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.Intrinsics.X86;
 using Oko.Datapath.Packet;
 
@@ -15,7 +16,7 @@ internal sealed unsafe class LookupGroup
     private readonly ulong[] _hashes = GC.AllocateArray<ulong>(Size, pinned: true);
     private readonly ulong[] _ranks = GC.AllocateArray<ulong>(Size, pinned: true);
     private readonly int[] _open = GC.AllocateArray<int>(Size, pinned: true);
-    private readonly FlowEntry?[] _found = new FlowEntry?[Size];
+    private readonly EntryLink?[] _found = new EntryLink?[Size];
     private readonly nint[] _states = new nint[Size];
 
     internal LookupGroup()
@@ -48,23 +49,27 @@ internal sealed unsafe class LookupGroup
     internal int OpenCount { get; private set; }
 
     /// <summary>The entry found for a packet.</summary>
-    internal FlowEntry? this[int packet] => _found[packet];
+    internal EntryLink? this[int packet] => _found[packet];
 
     /// <summary>The state of the entry found for a packet, null = none.</summary>
     internal EntryState* StateOf(int packet) => (EntryState*)_states[packet];
 
-    /// <summary>Starts a lookup of the first packets.</summary>
-    internal void Begin(int count)
+    /// <summary>The first packets, as bits.</summary>
+    internal static uint First(int count) => (uint)((1UL << count) - 1);
+
+    /// <summary>Starts a lookup.</summary>
+    /// <param name="packets">A bit for each packet that takes part; the others keep what was found for them.</param>
+    internal void Begin(uint packets)
     {
-        for (var packet = 0; packet < count; packet++)
+        OpenCount = 0;
+        for (; packets != 0; packets &= packets - 1)
         {
+            var packet = BitOperations.TrailingZeroCount(packets);
             Ranks[packet] = 0;
-            Open[packet] = packet;
+            Open[OpenCount++] = packet;
             _found[packet] = null;
             _states[packet] = 0;
         }
-
-        OpenCount = count;
     }
 
     /// <summary>Ends the search for the packets that have an entry above a rank.</summary>
@@ -85,7 +90,7 @@ internal sealed unsafe class LookupGroup
     internal void Found(int packet, EntryLink link)
     {
         Ranks[packet] = link.Rank;
-        _found[packet] = link.Entry;
+        _found[packet] = link;
         _states[packet] = (nint)link.State;
         if (Sse.IsSupported)
         {

@@ -146,6 +146,7 @@ internal sealed unsafe class MaskTuple
             place = ref place.Next;
         }
 
+        entry.Link = null;
         Volatile.Write(ref place, place.Next);
         _count--;
     }

@@ -28,7 +28,7 @@ namespace Oko.Datapath.Tables;
 // one's; ranks are unique in a table, so the same lookup with a bound serves for both.
 //
 // From some thousands of entries on a lookup costs what its cache misses cost. So a link holds all that is compared (hash, rank, the
-// masked words of the key), the entry itself is touched only when it is the answer, and packets are looked up in groups: a tuple
+// masked words of the key) and what is to be done, so that the entry itself is not touched at all, and packets are looked up in groups: a tuple
 // computes the hashes of all packets that may still find something better in it and asks the cache for their buckets, then for the
 // links there, and compares only then. Memory is waited for once per group and not once per packet.
 //
@@ -53,24 +53,22 @@ internal sealed unsafe class TupleSpace
     internal int TupleCount => _byMask.Count;
 
     /// <summary>Finds the entry of the greatest rank below the bound whose header part matches.</summary>
-    internal FlowEntry? Lookup(ref FlowKey key, ulong bound)
+    internal EntryLink? Lookup(ref FlowKey key, ulong bound)
     {
-        FlowEntry? best = null;
-        ulong bestRank = 0;
+        EntryLink? best = null;
         // SAFETY: a key is its words, one behind the other.
         fixed (FlowKey* words = &key)
         {
             foreach (ref readonly var ranked in Volatile.Read(ref _ranked).AsSpan())
             {
-                if (best is not null && ranked.HighestRank < bestRank)
+                if (best is not null && ranked.HighestRank < best.Rank)
                 {
                     break;
                 }
 
-                if (ranked.Tuple.Find((ulong*)words, bound) is { } found && (best is null || found.Rank > bestRank))
+                if (ranked.Tuple.Find((ulong*)words, bound) is { } found && (best is null || found.Rank > best.Rank))
                 {
-                    best = found.Entry;
-                    bestRank = found.Rank;
+                    best = found;
                 }
             }
         }
@@ -78,10 +76,10 @@ internal sealed unsafe class TupleSpace
         return best;
     }
 
-    /// <summary>Finds the entries of the greatest rank for the first packets of a group.</summary>
-    internal void Lookup(LookupGroup group, int count)
+    /// <summary>Finds the entries of the greatest rank for packets of a group, as bits.</summary>
+    internal void Lookup(LookupGroup group, uint packets)
     {
-        group.Begin(count);
+        group.Begin(packets);
         var ranked = Volatile.Read(ref _ranked);
         for (var index = 0; index < ranked.Length && group.OpenCount > 0; index++)
         {
@@ -106,7 +104,7 @@ internal sealed unsafe class TupleSpace
         }
 
         use.Count++;
-        if (Place(entry, use, _byMask))
+        if (Place(entry, use))
         {
             Publish();
         }
@@ -138,14 +136,14 @@ internal sealed unsafe class TupleSpace
     }
 
     /// <summary>Chooses the tuple of an entry. Returns whether the order of the tuples changes with it.</summary>
-    private bool Place(FlowEntry entry, MaskUse use, Dictionary<FlowPattern, MaskTuple> tuples)
+    private bool Place(FlowEntry entry, MaskUse use)
     {
         var last = use.Ladder.Length - 1;
         for (var rung = _isMerged ? 0 : last; ; rung++)
         {
-            if (!tuples.TryGetValue(use.Ladder[rung], out var tuple))
+            if (!_byMask.TryGetValue(use.Ladder[rung], out var tuple))
             {
-                tuples[use.Ladder[rung]] = tuple = new MaskTuple(use.Ladder[rung]);
+                _byMask[use.Ladder[rung]] = tuple = new MaskTuple(use.Ladder[rung]);
             }
 
             if (rung == last || tuple.CountAlike(entry) < MostAlike)
@@ -165,7 +163,7 @@ internal sealed unsafe class TupleSpace
         foreach (var entry in entries)
         {
             var use = _masks[entry.Pattern.MaskOnly];
-            _ = Place(entry, use, _byMask);
+            _ = Place(entry, use);
             entry.Home!.Link(entry, use.Mask);
         }
 

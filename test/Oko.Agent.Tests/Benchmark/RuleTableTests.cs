@@ -55,7 +55,7 @@ public sealed unsafe class RuleTableTests
             for (var at = 0; at < Packets; at += LookupGroup.Size)
             {
                 keys.AsSpan(at, LookupGroup.Size).CopyTo(new Span<FlowKey>(group.Keys, LookupGroup.Size));
-                table.Lookup(group, LookupGroup.Size);
+                table.Lookup(group, LookupGroup.First(LookupGroup.Size));
             }
 
             var ours = Stopwatch.GetElapsedTime(clock).TotalNanoseconds / Packets;
@@ -115,11 +115,11 @@ public sealed unsafe class RuleTableTests
             {
                 var count = Math.Min(LookupGroup.Size, chunk.Length - start);
                 chunk.AsSpan(start, count).CopyTo(new Span<FlowKey>(group.Keys, LookupGroup.Size));
-                table.Lookup(group, count);
+                table.Lookup(group, LookupGroup.First(count));
                 for (var packet = 0; packet < count; packet++)
                 {
-                    if (!ReferenceEquals(expected[start + packet], group[packet])
-                        || !ReferenceEquals(expected[start + packet], table.Lookup(ref chunk[start + packet], ulong.MaxValue)))
+                    if (!ReferenceEquals(expected[start + packet], group[packet]?.Entry)
+                        || !ReferenceEquals(expected[start + packet], table.Lookup(ref chunk[start + packet], ulong.MaxValue)?.Entry))
                     {
                         Interlocked.Increment(ref wrong);
                     }

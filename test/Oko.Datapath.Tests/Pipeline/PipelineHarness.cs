@@ -74,6 +74,31 @@ internal sealed unsafe class PipelineHarness : IDisposable
         return Sent;
     }
 
+    /// <summary>Runs frames as one batch, so many at a time, and returns what was sent.</summary>
+    public List<(uint Port, byte[] Frame)> RunAll(uint port, byte[][] frames, int atOnce)
+    {
+        Sent.Clear();
+        for (var index = 0; index < frames.Length; index++)
+        {
+            Umem.Frames.TryAllocate(out var address);
+            address += Umem.Headroom;
+            frames[index].CopyTo(new Span<byte>(Umem.Memory + address, frames[index].Length));
+            _batch[index] = new FrameDescriptor(address, (uint)frames[index].Length);
+        }
+
+        Pipeline.BeginBatch(++_now);
+        fixed (FrameDescriptor* batch = _batch)
+        {
+            for (var start = 0; start < frames.Length; start += atOnce)
+            {
+                Pipeline.ProcessReceived(_ports[port - 1].Lanes[0], batch + start, Math.Min(atOnce, frames.Length - start));
+            }
+        }
+
+        Finish();
+        return Sent;
+    }
+
     public List<(uint Port, byte[] Frame)> Inject(uint port, ReadOnlySpan<byte> frame, params DatapathAction[] actions)
     {
         Sent.Clear();

@@ -40,11 +40,11 @@ public sealed class TupleSpaceTests
             var bound = ulong.MaxValue;
             foreach (var next in expected)
             {
-                table.Lookup(ref key, bound).Should().BeSameAs(next);
+                (table.Lookup(ref key, bound)?.Entry).Should().BeSameAs(next);
                 bound = next.Rank;
             }
 
-            table.Lookup(ref key, bound).Should().BeNull();
+            (table.Lookup(ref key, bound)?.Entry).Should().BeNull();
         }
     }
 
@@ -59,7 +59,7 @@ public sealed class TupleSpaceTests
         FlowKey key = default;
         key.Set(FlowField.InPort, 1);
         key.Set(FlowField.EthType, 2);
-        table.Lookup(ref key, ulong.MaxValue).Should().BeSameAs(older);
+        (table.Lookup(ref key, ulong.MaxValue)?.Entry).Should().BeSameAs(older);
     }
 
     [Test]
@@ -103,7 +103,7 @@ public sealed class TupleSpaceTests
             key.Set(FlowField.Ipv4Dst, 7);
             while (!stop.IsCancellationRequested)
             {
-                var found = table.Lookup(ref key, ulong.MaxValue);
+                var found = table.Lookup(ref key, ulong.MaxValue)?.Entry;
                 // Priority 20 matches as well while it is there; nothing else may win.
                 wrong += ReferenceEquals(found, stays) || found?.Priority == 20 ? 0 : 1;
                 lookups++;

@@ -1,0 +1,243 @@
+using System.Numerics;
+using Oko.Datapath.Packet;
+using Oko.Datapath.Tables;
+
+namespace Oko.Datapath.Pipeline;
+
+// Packets go through the tables side by side as long as nothing but they themselves can notice: table by table, those that have come there are
+// looked up together, so that the memory of one is fetched while another is looked at. A packet takes part while its entry only changes it
+// and sends it on (EntryProgram.IsStep). It stops at the first entry with a filter, a meter or an output, at the end of its way and
+// at a failure; whatever others see of it happens in the last pass, one packet after the other in the order of arrival. So ports, filters,
+// meters, groups and controllers see what they would see if each packet ran alone. Counters of tables and entries, which a packet
+// adds to on its way, do not depend on the order.
+
+/// <content>The way of a group of packets through the tables.</content>
+internal sealed unsafe partial class PacketPipeline
+{
+    // Of each packet: the table where it stopped, and why it ends there if a step failed.
+    private readonly int[] _stops = new int[LookupGroup.Size];
+    private readonly StepFailure[] _failures = new StepFailure[LookupGroup.Size];
+
+    // Packets, as bits, that each table is to be asked about.
+    private readonly uint[] _waiting;
+
+    // Always empty between packets.
+    private readonly ActionSet[] _actionSets = [.. Enumerable.Range(0, LookupGroup.Size).Select(_ => new ActionSet())];
+
+    private bool _isStepping, _isTtlInvalid;
+
+    private enum StepFailure : byte
+    {
+        None,
+        InvalidTtl,
+        NoHeadroom,
+    }
+
+    private void RunGroup(int count)
+    {
+        _tables[0].Lookup(_group, LookupGroup.First(count));
+        uint left = 0, moving = 0;
+        for (var index = 0; index < count; index++)
+        {
+            // With none in front that is still under way, a packet may end at once.
+            if (left == 0 && _group.StateOf(index) is not null and var state && TryForward(Own(state), 0, _packets[index]))
+            {
+                continue;
+            }
+
+            if (TryStep(index, 0, ref moving) || left != 0)
+            {
+                left |= 1U << index;
+            }
+            else
+            {
+                Run(ref _packets[index], ref _group.Keys[index], _group[index], 0, _actionSets[0]);
+            }
+        }
+
+        for (var table = 1; moving != 0; table++)
+        {
+            var here = _waiting[table];
+            if (here == 0)
+            {
+                continue;
+            }
+
+            _waiting[table] = 0;
+            moving &= ~here;
+            _tables[table].Lookup(_group, here);
+            for (; here != 0; here &= here - 1)
+            {
+                TryStep(BitOperations.TrailingZeroCount(here), table, ref moving);
+            }
+        }
+
+        for (; left != 0; left &= left - 1)
+        {
+            Complete(BitOperations.TrailingZeroCount(left));
+        }
+    }
+
+    /// <summary>Sends a packet on to its next table if all that its entry does is a step. One that fails on it has ended there.</summary>
+    private bool TryStep(int index, int table, ref uint moving)
+    {
+        _stops[index] = table;
+        var link = _group[index];
+        if (link is null || !link.Program.IsStep || Own(link.State)->HasFilter)
+        {
+            return false;
+        }
+
+        _hasFailed = _isTtlInvalid = false;
+        _isStepping = true;
+        var next = Execute(link, table, ref _packets[index], ref _group.Keys[index], _actionSets[index]);
+        _isStepping = false;
+        if (_hasFailed)
+        {
+            _failures[index] = _isTtlInvalid ? StepFailure.InvalidTtl : StepFailure.NoHeadroom;
+        }
+        else
+        {
+            _waiting[next] |= 1U << index;
+            moving |= 1U << index;
+        }
+
+        return true;
+    }
+
+    /// <summary>The rest of a packet's way, all that others see of it included.</summary>
+    private void Complete(int index)
+    {
+        ref var packet = ref _packets[index];
+        var table = _stops[index];
+        var link = _group[index];
+        var set = _actionSets[index];
+        if (_failures[index] is not StepFailure.None and var failure)
+        {
+            _failures[index] = StepFailure.None;
+            set.Clear();
+            Begin();
+            (_entry, _table) = (link!.Entry, (byte)table);
+            Fail(DropReason.NoHeadroom);
+            if (failure == StepFailure.InvalidTtl)
+            {
+                ToController(ushort.MaxValue, PacketInKind.InvalidTtl, ref packet);
+            }
+
+            Finish(ref packet);
+        }
+        else if (link is null || !set.IsEmpty || !TryForward(Own(link.State), table, packet))
+        {
+            Run(ref packet, ref _group.Keys[index], link, table, set);
+        }
+    }
+
+    /// <summary>The short way of most packets: an entry without a filter, whose only output can take the packet, which no other output or
+    /// action set precedes. Does what <see cref="Run"/> would do.</summary>
+    private bool TryForward(EntryState* entry, int table, in PacketView packet)
+    {
+        // SAFETY: the group keeps the entry, and so its state, until the next lookup.
+        var port = Volatile.Read(ref entry->OnlyOutput);
+        if (port == 0 || port == packet.InPort || entry->HasFilter || _ports.Find(port) is not { } queue || !CanSend(queue.Port))
+        {
+            return false;
+        }
+
+        _tables[table].CountLookup(_worker);
+        _tables[table].CountMatch(_worker);
+        entry->Count(packet.Length, _now);
+        Enqueue(queue, packet.Address, packet.Length);
+        return true;
+    }
+
+    /// <summary>Runs a packet from a table on, alone.</summary>
+    /// <param name="packet">The packet.</param>
+    /// <param name="key">Its key.</param>
+    /// <param name="first">The entry of that table whose header part matches.</param>
+    /// <param name="table">The table.</param>
+    /// <param name="set">Its action set, which is empty afterwards.</param>
+    private void Run(ref PacketView packet, ref FlowKey key, EntryLink? first, int table, ActionSet set)
+    {
+        Begin();
+        var candidate = first;
+        while (true)
+        {
+            var entry = candidate is not null && Own(candidate.State)->HasFilter ? AskFilters(candidate, _tables[table], ref packet, ref key) : candidate;
+            if (entry is null)
+            {
+                _tables[table].CountLookup(_worker);
+                Fail(DropReason.TableMiss);
+                break;
+            }
+
+            table = Execute(entry, table, ref packet, ref key, set);
+            if (table <= 0 || _hasFailed)
+            {
+                break;
+            }
+
+            candidate = _tables[table].Lookup(ref key, ulong.MaxValue);
+        }
+
+        // A miss in a later table ends the packet without its action set: OpenFlow 1.3.5, 5.4, a missing table-miss entry drops it.
+        if (!set.IsEmpty)
+        {
+            if (!_hasFailed)
+            {
+                set.Execute(this, ref packet, ref key);
+            }
+
+            set.Clear();
+        }
+
+        Finish(ref packet);
+    }
+
+    /// <summary>Counts a match and executes the entry's instructions. Returns the next table, 0 or less for none.</summary>
+    private int Execute(EntryLink entry, int table, ref PacketView packet, ref FlowKey key, ActionSet set)
+    {
+        _tables[table].CountLookup(_worker);
+        _tables[table].CountMatch(_worker);
+        var state = Own(entry.State);
+        state->Count(packet.Length, _now);
+        (_entry, _table) = (entry.Entry, (byte)table);
+        if (Volatile.Read(ref state->OnlyOutput) is not 0 and var port)
+        {
+            OutputToPort(port, ref packet);
+            return 0;
+        }
+
+        var program = entry.Program;
+        if (program.Meter is { } meter)
+        {
+            Measure(meter, ref packet, ref key);
+            if (_hasFailed)
+            {
+                return 0;
+            }
+        }
+
+        foreach (ref readonly var action in program.Apply.AsSpan())
+        {
+            Apply(action, ref packet, ref key);
+        }
+
+        if (program.ClearActions)
+        {
+            set.Clear();
+        }
+
+        foreach (ref readonly var action in program.Write.AsSpan())
+        {
+            set.Write(action);
+        }
+
+        if (program.MetadataMask != 0)
+        {
+            packet.Metadata = (packet.Metadata & ~program.MetadataMask) | (program.MetadataValue & program.MetadataMask);
+            key[FieldPlace.Of(FlowField.Metadata).Word] = packet.Metadata;
+        }
+
+        return program.GotoTable;
+    }
+}
