@@ -12,7 +12,13 @@ internal static class PacketFile
 
     /// <summary>The Ethernet frames of a capture. One that was cut when it was captured is as long as what is left of it.</summary>
     /// <exception cref="CliException">The file cannot be read, holds no Ethernet frames, none at all, one that is too long, or over 1 GiB of them.</exception>
-    public static PacketSet Read(string path)
+    public static PacketSet Read(string path) => ReadTimed(path, out _);
+
+    /// <summary>As <see cref="Read"/>, with the times the packets were captured at.</summary>
+    /// <param name="path">The capture.</param>
+    /// <param name="times">Nanoseconds since 1970, to the microsecond, one per packet.</param>
+    /// <exception cref="CliException">As of <see cref="Read"/>.</exception>
+    public static PacketSet ReadTimed(string path, out IReadOnlyList<ulong> times)
     {
         try
         {
@@ -24,6 +30,7 @@ internal static class PacketFile
             }
 
             var packets = new List<byte[]>();
+            var stamps = new List<ulong>();
             long bytes = 0;
             while (file.GetNextPacket(out var packet) == GetPacketStatus.PacketRead)
             {
@@ -39,8 +46,10 @@ internal static class PacketFile
                 }
 
                 packets.Add(packet.Data.ToArray());
+                stamps.Add((packet.Header.Timeval.Seconds * 1_000_000_000) + (packet.Header.Timeval.MicroSeconds * 1000));
             }
 
+            times = stamps;
             return packets.Count > 0 ? new PacketSet(packets) : throw new CliException($"{path}: no packets.");
         }
         catch (PcapException exception)
