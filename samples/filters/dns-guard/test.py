@@ -55,9 +55,12 @@ def packets():
             made.append((now, rng.choice((up(answer), down(question)))))
         else:
             whole = udp(53, port, answer)
-            made += [(now, ip(server, client, UDP, whole[:1480 // 8 * 8], fragment=(0, True))), (now, ip(server, client, UDP, bytes(64), fragment=(1480, False)))]
-    frames = [ethernet(bytes(46), 0x0806), ip('10.0.0.1', '192.0.2.53', TCP, tcp(4000, 53, 2)), ip('10.0.0.1', '192.0.2.53', UDP, udp(4000, 5353, b'x' * 20)),
-              ip('10.0.0.1', '192.0.2.53', UDP, udp(4000, 53, b''))[:41], ip('10.0.0.1', '192.0.2.53', UDP, udp(53, 53, message(1, 0x100, b'\1a\0', 1))),
+            made += [(now, ip(server, client, UDP, whole[:1480], fragment=(0, True))),
+                     (now, ip(server, client, UDP, bytes(64), fragment=(1480, False)))]
+    frames = [ethernet(bytes(46), 0x0806), ip('10.0.0.1', '192.0.2.53', TCP, tcp(4000, 53, 2)),
+              ip('10.0.0.1', '192.0.2.53', UDP, udp(4000, 5353, b'x' * 20)),
+              ip('10.0.0.1', '192.0.2.53', UDP, udp(4000, 53, b''))[:41],
+              ip('10.0.0.1', '192.0.2.53', UDP, udp(53, 53, message(1, 0x100, b'\1a\0', 1))),
               ip('192.0.2.53', '10.0.0.1', UDP, udp(53, 53, message(1, 0x8180, b'\1a\0', 1)))]
     made += [(0.1 * place, frame) for place, frame in enumerate(frames)]
     return sorted(made, key=lambda one: one[0])

@@ -41,12 +41,14 @@ def packets():
         forged = '203.%d.%d.%d' % tuple(rng.randrange(1, 255) for _ in range(3))
         made.append((rng.uniform(10, 15), ip(forged, *SERVERS[0][:1], TCP, tcp(rng.randrange(1024, 65536), 80, SYN))))
     for number in range(500):
-        made.append((rng.uniform(20, 21), ip('2001:db8:bad::%x' % rng.randrange(1, 65536), '2001:db8::80', TCP, tcp(rng.randrange(1024, 65536), 80, SYN))))
+        forged = '2001:db8:bad::%x' % rng.randrange(1, 65536)
+        made.append((rng.uniform(20, 21), ip(forged, '2001:db8::80', TCP, tcp(rng.randrange(1024, 65536), 80, SYN))))
     # A sender that repeats itself at once, one that waits too long, and one that was known long ago.
     made += [(12 + 0.1 * number, ip('10.9.9.9', '192.0.2.80', TCP, tcp(1, 80, SYN))) for number in range(10)]
     made += [(12 + 17 * number, ip('10.9.9.8', '192.0.2.80', TCP, tcp(1, 80, SYN))) for number in range(3)]
     made += [(5, frame) for frame in (ethernet(bytes(46), 0x0806), ip('10.0.0.1', '192.0.2.80', UDP, udp(1, 80)),
-                                      ip('10.0.0.1', '192.0.2.80', TCP, tcp(1, 80, SYN))[:50], ip('10.0.0.1', '192.0.2.80', TCP, bytes(32), fragment=(64, False)))]
+                                      ip('10.0.0.1', '192.0.2.80', TCP, tcp(1, 80, SYN))[:50],
+                                      ip('10.0.0.1', '192.0.2.80', TCP, bytes(32), fragment=(64, False)))]
     made += [(700 + number / 1000, ip('10.0.0.%d' % (number % 50), '192.0.2.80', TCP, tcp(40000 + number, 80, SYN))) for number in range(400)]
     return sorted(made, key=lambda one: one[0])
 
