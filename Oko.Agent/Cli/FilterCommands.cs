@@ -10,11 +10,11 @@ using Oko.Bpf.Verifier;
 
 namespace Oko.Agent.Cli;
 
-/// <summary><c>oko filter check|load|list|unload</c>.</summary>
+/// <summary><c>oko filter check|load|list|unload|events</c>; <c>run</c> is in <see cref="FilterRunCommand"/>.</summary>
 internal static class FilterCommands
 {
     public static void AddTo(RootCommand root, CliRoot cli) => root.Subcommands.Add(
-        CliRoot.Make("filter", "Checks, loads and lists filters.", Check(cli), Load(cli), List(cli), Unload(cli), Events(cli)));
+        CliRoot.Make("filter", "Checks, loads and lists filters.", Check(cli), FilterRunCommand.Make(cli), Load(cli), List(cli), Unload(cli), Events(cli)));
 
     private static Command Check(CliRoot cli)
     {

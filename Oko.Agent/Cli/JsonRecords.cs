@@ -45,6 +45,12 @@ internal sealed record CheckJson
     public string? Text { get; init; }
 }
 
+/// <summary>What a filter says to a packet of a capture.</summary>
+internal sealed record PacketVerdictJson(int Packet, ulong TimeNanoseconds, bool Match, ulong Result, IReadOnlyList<PacketEventJson>? Events);
+
+/// <summary>A record that a filter wrote into a ring buffer.</summary>
+internal sealed record PacketEventJson(string Map, string Text);
+
 /// <summary>A flow entry.</summary>
 internal sealed record FlowJson(
     uint Table, uint Priority, string Cookie, uint? Filter, ulong Packets, ulong Bytes, double DurationSeconds, uint IdleTimeout,
@@ -96,6 +102,7 @@ internal sealed record BenchChainSetupJson(
 [JsonSerializable(typeof(FilterLoadedJson))]
 [JsonSerializable(typeof(IReadOnlyList<FilterJson>))]
 [JsonSerializable(typeof(CheckJson))]
+[JsonSerializable(typeof(IReadOnlyList<PacketVerdictJson>))]
 [JsonSerializable(typeof(IReadOnlyList<FlowJson>))]
 [JsonSerializable(typeof(IReadOnlyList<PortJson>))]
 [JsonSerializable(typeof(PortJson))]

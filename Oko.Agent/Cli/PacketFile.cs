@@ -12,13 +12,19 @@ internal static class PacketFile
 
     /// <summary>The Ethernet frames of a capture. One that was cut when it was captured is as long as what is left of it.</summary>
     /// <exception cref="CliException">The file cannot be read, holds no Ethernet frames, none at all, one that is too long, or over 1 GiB of them.</exception>
-    public static PacketSet Read(string path) => new(ReadFrames(path, isWhole: false));
+    public static PacketSet Read(string path) => new(ReadFrames(path, isWhole: false, out _));
 
     /// <summary>The same, with zeros for what was cut, so that each frame has the length it had on the wire.</summary>
-    /// <exception cref="CliException">As above.</exception>
-    public static IReadOnlyList<byte[]> ReadWhole(string path) => ReadFrames(path, isWhole: true);
+    /// <exception cref="CliException">As of <see cref="Read"/>.</exception>
+    public static IReadOnlyList<byte[]> ReadWhole(string path) => ReadFrames(path, isWhole: true, out _);
 
-    private static List<byte[]> ReadFrames(string path, bool isWhole)
+    /// <summary>As <see cref="Read"/>, with the times the packets were captured at.</summary>
+    /// <param name="path">The capture.</param>
+    /// <param name="times">Nanoseconds since 1970, to the microsecond, one per packet.</param>
+    /// <exception cref="CliException">As of <see cref="Read"/>.</exception>
+    public static PacketSet ReadTimed(string path, out IReadOnlyList<ulong> times) => new(ReadFrames(path, isWhole: false, out times));
+
+    private static List<byte[]> ReadFrames(string path, bool isWhole, out IReadOnlyList<ulong> times)
     {
         try
         {
@@ -30,6 +36,7 @@ internal static class PacketFile
             }
 
             var packets = new List<byte[]>();
+            var stamps = new List<ulong>();
             long bytes = 0;
             while (file.GetNextPacket(out var packet) == GetPacketStatus.PacketRead)
             {
@@ -48,8 +55,10 @@ internal static class PacketFile
                 var frame = new byte[length];
                 packet.Data.CopyTo(frame);
                 packets.Add(frame);
+                stamps.Add((packet.Header.Timeval.Seconds * 1_000_000_000) + (packet.Header.Timeval.MicroSeconds * 1000));
             }
 
+            times = stamps;
             return packets.Count > 0 ? packets : throw new CliException($"{path}: no packets.");
         }
         catch (PcapException exception)

@@ -111,7 +111,7 @@ internal sealed partial class IlFunction
                 EmitUpdateFlags();
                 (Type owner, string update) = map switch
                 {
-                    { Type: MapType.Hash } => (typeof(HashTable), nameof(HashTable.Update)),
+                    { Type: MapType.Hash or MapType.LruHash } => (typeof(HashTable), nameof(HashTable.Update)),
                     { Type: MapType.Array } => (typeof(MapOperations), nameof(MapOperations.UpdateArray)),
                     _ => (typeof(MapOperations), nameof(MapOperations.Update)),
                 };
@@ -125,7 +125,7 @@ internal sealed partial class IlFunction
             case HelperId.MapDelete:
                 LoadMap(map);
                 LoadPointer(2);
-                CallStatic(map?.Type == MapType.Hash ? typeof(HashTable) : typeof(MapOperations), nameof(MapOperations.Delete));
+                CallStatic(map?.Type is MapType.Hash or MapType.LruHash ? typeof(HashTable) : typeof(MapOperations), nameof(MapOperations.Delete));
                 break;
             case HelperId.KtimeGetNs:
                 LoadContextField(FilterContext.TimeNanosecondsOffset, OpCodes.Ldind_I8);
@@ -354,7 +354,7 @@ internal sealed partial class IlFunction
             LoadPointer(2);
             CallStatic(typeof(MapOperations), nameof(MapOperations.LookupArray));
         }
-        else if (map is { Type: MapType.Hash, KeySize: 4 or 8 or 16 } hash)
+        else if (map is { Type: MapType.Hash or MapType.LruHash, KeySize: 4 or 8 or 16 } hash)
         {
             MapHeader* header = (MapHeader*)hash.Handle;
             LoadMap(map);
@@ -372,14 +372,19 @@ internal sealed partial class IlFunction
             };
             RuntimeHelpers.PrepareMethod(RuntimeMethods.Find(typeof(HashTable), further).MethodHandle);
             CallStatic(typeof(HashTable), lookup);
+            if (map.Type == MapType.LruHash)
+            {
+                _il.Emit(OpCodes.Ldc_I4, HashTable.ReferenceOffset(header));
+                CallStatic(typeof(HashTable), nameof(HashTable.Touch));
+            }
         }
         else
         {
             LoadMap(map);
             LoadPointer(2);
-            if (map is { Type: MapType.Hash })
+            if (map is { Type: MapType.Hash or MapType.LruHash })
             {
-                CallStatic(typeof(HashTable), nameof(HashTable.Lookup));
+                CallStatic(typeof(HashTable), map.Type == MapType.Hash ? nameof(HashTable.Lookup) : nameof(HashTable.LookupLru));
             }
             else
             {

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Oko.Bpf.Maps;
 
 // SAFETY: as in HashTable.cs; the reference word is the last 8 bytes of an entry's stride, which ShapeOf has added for LRU maps.
@@ -13,6 +15,25 @@ namespace Oko.Bpf.Maps;
 internal static unsafe partial class HashTable
 {
     private const int MaxSecondChances = 64;
+
+    /// <summary>Bytes from an entry's value to its reference word (LRU hash).</summary>
+    public static int ReferenceOffset(MapHeader* map) => (int)(map->Stride - sizeof(ulong) - map->ValueOffset);
+
+    /// <summary>Notes that an entry is in use, so that it is not the next to go (LRU hash).</summary>
+    /// <param name="value">What a lookup has found, or null.</param>
+    /// <param name="referenceOffset"><see cref="ReferenceOffset"/>.</param>
+    /// <returns>The value.</returns>
+    // Written only when it changes: a line that is only read stays in the caches of all workers.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* Touch(byte* value, int referenceOffset)
+    {
+        if (value != null && *(ulong*)(value + referenceOffset) == 0)
+        {
+            *(ulong*)(value + referenceOffset) = 1;
+        }
+
+        return value;
+    }
 
     private static ulong* ReferencedAt(MapHeader* map, byte* entry) => (ulong*)(entry + map->Stride - sizeof(ulong));
 

@@ -178,20 +178,7 @@ internal static unsafe partial class HashTable
 
     /// <summary>Lookup that also notes that the entry is in use, so that it is not the next to go (LRU hash).</summary>
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-    public static byte* LookupLru(MapHeader* map, byte* key)
-    {
-        byte* value = Lookup(map, key);
-        if (value != null)
-        {
-            ulong* referenced = ReferencedAt(map, value - map->ValueOffset);
-            if (*referenced == 0)
-            {
-                *referenced = 1;
-            }
-        }
-
-        return value;
-    }
+    public static byte* LookupLru(MapHeader* map, byte* key) => Touch(Lookup(map, key), ReferenceOffset(map));
 
     /// <summary>Removes an entry.</summary>
     /// <returns>0, or <see cref="MapErrno.NotFound"/>.</returns>

@@ -38,6 +38,8 @@ FILTER_DESC, FILTER_STATS, MAP_DUMP = range(1, 4)
 REPLACE, KEEP_MAPS, DRY_RUN = 1, 2, 4
 # Flag of an unload
 FORCE = 1
+# Flag of a dump request: this connection gets the records of a ring buffer
+SUBSCRIBE = 1
 # Flags of a map update
 ANY, NO_EXIST, EXIST = range(3)
 
@@ -55,6 +57,7 @@ Filter = collections.namedtuple(
     'Filter', 'filter_id generation instructions worst_case references sha256 name maps')
 Map = collections.namedtuple('Map', 'type key_size value_size max_entries entries flags name')
 Stats = collections.namedtuple('Stats', 'filter_id generation runs matches sampled_runs sampled_ns updates_refused')
+Event = collections.namedtuple('Event', 'filter_id map_index time_ns lost data')
 Dump = collections.namedtuple('Dump', 'filter_id map_index entries')
 
 
@@ -127,6 +130,18 @@ def request_stats(datapath, filter_id=ALL_FILTERS):
 
 def request_dump(datapath, filter_id, map_index):
     return _request(datapath, MAP_DUMP, struct.pack('!IHxxxxxxxxxx', filter_id, map_index))
+
+
+def subscribe(datapath, filter_id, map_index):
+    """Asks for the records of a ring buffer as they come (:func:`parse_event`); the reply is an empty Dump."""
+    return _request(datapath, MAP_DUMP, struct.pack('!IHHxxxxxxxx', filter_id, map_index, SUBSCRIBE))
+
+
+def parse_event(message):
+    """The Event in an OFPExperimenter message, or None if it is not one."""
+    if (message.experimenter, message.exp_type) != (EXPERIMENTER, FILTER_EVENT):
+        return None
+    return Event(*struct.unpack_from('!IHxxQQ', message.data), message.data[24:])
 
 
 def parse_status(message):

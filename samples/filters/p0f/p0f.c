@@ -1,132 +1,236 @@
-/* Which system sent this SYN? Signatures in the manner of p0f.
+/* Which system sent this SYN? Signatures of p0f.
  *
- * Matches a TCP SYN whose sender looks like one of the signatures below, and counts each in the map `seen`. Looked at are the time to
- * live, the window, and the options: their order, the segment size and the window scale. A flow entry "filter=ID,actions=..."
- * then treats those senders in its own way.
+ * Matches a TCP SYN whose sender is known by one of the signatures in signatures.h, which ./compile makes of a database in p0f's
+ * syntax, and counts SYNs by sender in the map `seen`. Looked at is what p0f looks at: time to live, window, the options and their
+ * order, and oddities ("quirks"). A flow entry "filter=ID,actions=..." then treats those senders in its own way.
  *
  * The options are read by a plain loop; nothing needs to be unrolled for the verifier.
  *
  * Build: clang -O2 -g -target bpf -c p0f.c -o p0f.o
  */
-#include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/tcp.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
+#include "../packet.h"
 
-#define MATCH 1
-#define NO_MATCH 0
+#define PSH 0x08
+#define URG 0x20
+#define ECE 0x40
+#define CWR 0x80
 
-#define MAX_OPTIONS 10
+#define MAX_OPTIONS 15	/* four bits each in the layout */
+#define MAX_PADDING 40
 
-/* Kinds of options; a layout is the kinds in their order, four bits each. */
-#define EOL 0
-#define NOP 1
-#define MSS 2
-#define SCALE 3
-#define SACK_OK 4
-#define STAMP 8
-#define LAYOUT1(a) (a)
-#define LAYOUT3(a, b, c) (((a) << 8) | ((b) << 4) | (c))
-#define LAYOUT5(a, b, c, d, e) ((LAYOUT3(a, b, c) << 8) | ((d) << 4) | (e))
-#define LAYOUT6(a, b, c, d, e, f) ((LAYOUT5(a, b, c, d, e) << 4) | (f))
-#define LAYOUT8(a, b, c, d, e, f, g, h) (((__u64)LAYOUT6(a, b, c, d, e, f) << 8) | ((g) << 4) | (h))
+enum quirk {
+	DF = 1,			/* may not be fragmented */
+	ID_PLUS = 1 << 1,	/* an identification though it may not be fragmented */
+	ID_MINUS = 1 << 2,	/* none though it may be */
+	ECN = 1 << 3,
+	ZERO_PLUS = 1 << 4,	/* the bit that must be zero */
+	FLOW = 1 << 5,		/* IPv6 flow label */
+	SEQ_MINUS = 1 << 6,	/* sequence number zero */
+	ACK_PLUS = 1 << 7,	/* acknowledgement number without ACK */
+	ACK_MINUS = 1 << 8,	/* the reverse; not in a SYN */
+	UPTR_PLUS = 1 << 9,	/* urgent pointer without URG */
+	URGF_PLUS = 1 << 10,	/* URG */
+	PUSHF_PLUS = 1 << 11,	/* PSH */
+	TS1_MINUS = 1 << 12,	/* own timestamp zero */
+	TS2_PLUS = 1 << 13,	/* peer's timestamp not zero */
+	OPT_PLUS = 1 << 14,	/* something behind the end of the options */
+	EXWS = 1 << 15,		/* scale above 14 */
+};
 
-enum system { UNKNOWN, LINUX, WINDOWS, MACOS, FREEBSD, SCANNER, SYSTEMS };
+enum layout_code { EOL = 1, NOP, MSS, SCALE, SACK_OK, SACK, STAMP, OTHER = 15 };
+
+struct syn {
+	__u64 layout;		/* codes of the options in their order, the last one lowest */
+	__u32 quirks;
+	__u32 window;
+	__u32 mss;		/* 0: not said */
+	__u32 scale;
+	__u32 ttl;
+	__u32 ip_options;	/* bytes */
+	__u32 padding;		/* bytes behind the end of the options */
+	__u8 version;
+	__u8 has_payload;
+};
+
+static __always_inline __u32 headers_size(const struct syn *syn)
+{
+	return syn->version == 4 ? 40 : 60;
+}
+
+#include "signatures.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SYSTEMS);
-	__type(key, __u32);	/* enum system */
+	__type(key, __u32);	/* number of the system in signatures.h, 0 unknown */
 	__type(value, __u64);	/* SYNs */
 } seen SEC(".maps");
 
-struct fingerprint {
-	__u64 layout;
-	__u32 window;
-	__u32 segment;		/* 0: not said */
-	__u32 scale;
-	__u32 ttl;		/* as sent: the next of 64, 128, 255 */
-};
+/* Which systems match, a bit each; bit 0 stands for unknown ones. Changed at run time by `oko map update ID .data`. */
+__u64 wanted = ~1ULL;
 
-static __always_inline __u32 recognise(struct fingerprint print)
+static __always_inline __u32 word(const __u8 *bytes)
 {
-	switch (print.layout) {
-	case LAYOUT5(MSS, SACK_OK, STAMP, NOP, SCALE):
-		/* Linux' window is a multiple of the segment size. */
-		if (print.ttl == 64 && print.segment && print.window % print.segment == 0 && print.scale >= 5)
-			return LINUX;
-		return UNKNOWN;
-	case LAYOUT6(MSS, NOP, SCALE, NOP, NOP, SACK_OK):
-		return print.ttl == 128 && (print.window == 64240 || print.window == 65535 || print.window == 8192) ? WINDOWS : UNKNOWN;
-	case LAYOUT8(MSS, NOP, SCALE, NOP, NOP, STAMP, SACK_OK, EOL):
-		return print.ttl == 64 && print.window == 65535 && print.scale >= 3 ? MACOS : UNKNOWN;
-	case LAYOUT5(MSS, NOP, SCALE, SACK_OK, STAMP):
-		return print.ttl == 64 && print.window == 65535 && print.scale == 6 ? FREEBSD : UNKNOWN;
-	case LAYOUT1(MSS):
-		return print.window == 1024 ? SCANNER : UNKNOWN;
-	default:
-		return UNKNOWN;
+	return (__u32)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
+}
+
+/* Reads the options from `option` to `end`; 0 when they are malformed. */
+static __always_inline int read_options(__u8 *option, __u8 *end, void *data_end, struct syn *syn)
+{
+	for (int i = 0; i <= MAX_OPTIONS; i++) {
+		__u8 kind, size, code = OTHER;
+
+		if (option >= end || (void *)(option + 1) > data_end)
+			return 1;
+		if (i == MAX_OPTIONS)
+			return 0;
+		kind = option[0];
+		if (kind == 0) {
+			syn->layout = (syn->layout << 4) | EOL;
+			for (int j = 0; j < MAX_PADDING; j++) {
+				option++;
+				if (option >= end || (void *)(option + 1) > data_end)
+					break;
+				syn->padding++;
+				if (option[0])
+					syn->quirks |= OPT_PLUS;
+			}
+			return 1;
+		}
+		if (kind == 1) {
+			syn->layout = (syn->layout << 4) | NOP;
+			option++;
+			continue;
+		}
+
+		if ((void *)(option + 2) > data_end)
+			return 0;
+		size = option[1];
+		if (size < 2 || option + size > end || (void *)(option + size) > data_end)
+			return 0;
+		if (kind == 2) {
+			if (size != 4 || (void *)(option + 4) > data_end)
+				return 0;
+			code = MSS;
+			syn->mss = option[2] << 8 | option[3];
+		} else if (kind == 3) {
+			if (size != 3 || (void *)(option + 3) > data_end)
+				return 0;
+			code = SCALE;
+			syn->scale = option[2];
+			if (syn->scale > 14)
+				syn->quirks |= EXWS;
+		} else if (kind == 4) {
+			if (size != 2)
+				return 0;
+			code = SACK_OK;
+		} else if (kind == 5) {
+			code = SACK;
+		} else if (kind == 8) {
+			if (size != 10 || (void *)(option + 10) > data_end)
+				return 0;
+			code = STAMP;
+			if (word(option + 2) == 0)
+				syn->quirks |= TS1_MINUS;
+			if (word(option + 6) != 0)
+				syn->quirks |= TS2_PLUS;
+		}
+		syn->layout = (syn->layout << 4) | code;
+		option += size;
 	}
+	return 0;
+}
+
+/* The rest of a SYN behind its IP header; `length` is what IP says that follows its header and options. */
+static __always_inline int judge(void *header, void *data_end, __u32 length, struct syn *syn)
+{
+	struct tcp_start *tcp = header;
+	__u32 size, system;
+	__u64 *count;
+
+	if ((void *)(tcp + 1) > data_end || (tcp->flags & (SYN | ACK | FIN | RST)) != SYN)
+		return NO_MATCH;
+
+	size = (tcp->data_offset >> 4) * 4;
+	if (size < 20 || header + size > data_end)
+		return NO_MATCH;
+
+	syn->window = bpf_ntohs(tcp->window);
+	syn->has_payload = length != size;
+	if (tcp->flags & (ECE | CWR))
+		syn->quirks |= ECN;
+	if (tcp->sequence == 0)
+		syn->quirks |= SEQ_MINUS;
+	if (tcp->acknowledged != 0)
+		syn->quirks |= ACK_PLUS;
+	if (tcp->flags & URG)
+		syn->quirks |= URGF_PLUS;
+	else if (tcp->urgent != 0)
+		syn->quirks |= UPTR_PLUS;
+	if (tcp->flags & PSH)
+		syn->quirks |= PUSHF_PLUS;
+
+	system = read_options((void *)(tcp + 1), header + size, data_end, syn) ? recognise(syn) : 0;
+	count = bpf_map_lookup_elem(&seen, &system);
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	return (wanted >> (system & 63)) & 1 ? MATCH : NO_MATCH;
+}
+
+static __always_inline int filter_ipv4(struct iphdr *ip, void *data_end)
+{
+	struct transport transport;
+	struct syn syn = { .version = 4 };
+	__u16 fragment;
+
+	if (!after_ipv4(ip, data_end, &transport) || transport.protocol != IPPROTO_TCP)
+		return NO_MATCH;
+	fragment = bpf_ntohs(ip->frag_off);
+	if (fragment & 0x3FFF)
+		return NO_MATCH;
+
+	syn.ttl = ip->ttl;
+	syn.ip_options = transport.options_size;
+	if (fragment & 0x4000)
+		syn.quirks |= ip->id ? DF | ID_PLUS : DF;
+	else if (!ip->id)
+		syn.quirks |= ID_MINUS;
+	if (fragment & 0x8000)
+		syn.quirks |= ZERO_PLUS;
+	if (ip->tos & 3)
+		syn.quirks |= ECN;
+	return judge(transport.header, data_end, bpf_ntohs(ip->tot_len) - ip->ihl * 4, &syn);
+}
+
+static __noinline int filter_ipv6(struct ipv6hdr *ip, void *data_end)
+{
+	struct transport transport;
+	struct syn syn = { .version = 6 };
+
+	if (!after_ipv6(ip, data_end, &transport) || transport.protocol != IPPROTO_TCP || transport.is_later_fragment)
+		return NO_MATCH;
+
+	syn.ttl = ip->hop_limit;
+	syn.ip_options = transport.options_size;
+	if ((ip->flow_lbl[0] & 15) | ip->flow_lbl[1] | ip->flow_lbl[2])
+		syn.quirks |= FLOW;
+	if (ip->flow_lbl[0] >> 4 & 3)
+		syn.quirks |= ECN;
+	return judge(transport.header, data_end, bpf_ntohs(ip->payload_len) - syn.ip_options, &syn);
 }
 
 SEC("xdp")
 int p0f(struct xdp_md *ctx)
 {
-	void *data = (void *)(long)ctx->data;
 	void *data_end = (void *)(long)ctx->data_end;
-	struct ethhdr *eth = data;
-	struct iphdr *ip = data + sizeof(*eth);
-	struct fingerprint print = {};
-	struct tcphdr *tcp;
-	__u8 *option, *end;
-	__u32 system;
-	__u64 *count;
+	__be16 type;
+	void *network = network_header(ctx, &type);
 
-	if ((void *)(ip + 1) > data_end || eth->h_proto != bpf_htons(ETH_P_IP) || ip->protocol != IPPROTO_TCP)
-		return NO_MATCH;
-
-	tcp = (void *)ip + (ip->ihl & 15) * 4;
-	if (ip->ihl < 5 || (void *)(tcp + 1) > data_end || !tcp->syn || tcp->ack)
-		return NO_MATCH;
-
-	print.window = bpf_ntohs(tcp->window);
-	print.ttl = ip->ttl <= 64 ? 64 : ip->ttl <= 128 ? 128 : 255;
-	option = (void *)(tcp + 1);
-	end = (void *)tcp + (tcp->doff & 15) * 4;
-
-	for (int i = 0; i < MAX_OPTIONS; i++) {
-		__u8 kind, size;
-
-		if (option >= end || (void *)(option + 1) > data_end)
-			break;
-		kind = option[0];
-		print.layout = (print.layout << 4) | (kind & 15);
-		if (kind == EOL)
-			break;
-		if (kind == NOP) {
-			option++;
-			continue;
-		}
-		if ((void *)(option + 2) > data_end)
-			break;
-		size = option[1];
-		if (size < 2)
-			break;
-		if (kind == MSS && size == 4 && (void *)(option + 4) <= data_end)
-			print.segment = (option[2] << 8) | option[3];
-		else if (kind == SCALE && size == 3 && (void *)(option + 3) <= data_end)
-			print.scale = option[2];
-		option += size;
-	}
-
-	system = recognise(print);
-	count = bpf_map_lookup_elem(&seen, &system);
-	if (count)
-		__sync_fetch_and_add(count, 1);
-	return system == UNKNOWN ? NO_MATCH : MATCH;
+	if (type == bpf_htons(ETH_P_IP))
+		return filter_ipv4(network, data_end);
+	if (type == bpf_htons(ETH_P_IPV6))
+		return filter_ipv6(network, data_end);
+	return NO_MATCH;
 }
 
 char LICENSE[] SEC("license") = "Apache-2.0";

@@ -3,27 +3,13 @@
  * Matches a packet that may pass: one that opens a connection from the inside, or one of a connection that is open, in either
  * direction. A flow entry "priority=100,filter=ID,actions=..." then forwards, and one of lower priority drops the rest.
  *
- * TCP connections follow the handshake and the end from both sides; UDP ones live as long as packets come. A connection
- * without packets for longer than its state allows is gone: the next packet finds it too old.
+ * TCP connections follow the handshake and the end from both sides, and refuse what does not belong to their state; UDP ones live as
+ * long as packets come. A connection without packets for longer than its state allows is gone: the next packet finds it too old. When
+ * the map is full, the one that was not used for longest (about) makes room.
  *
  * Build: clang -O2 -g -target bpf -c stateful-firewall.c -o stateful-firewall.o
  */
-#include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-
-#define MATCH 1
-#define NO_MATCH 0
-
-#define SECOND 1000000000ULL
-
-#define FIN 0x01
-#define SYN 0x02
-#define RST 0x04
-#define ACK 0x10
+#include "../packet.h"
 
 enum state {
 	OPENING,	/* SYN seen from the inside, or first packet of UDP */
@@ -32,12 +18,22 @@ enum state {
 	CLOSING_INSIDE,	/* FIN from the inside */
 	CLOSING_OUTSIDE,/* FIN from the outside */
 	CLOSED,		/* FIN from both */
+	REFUSED,	/* no state: what a packet that does not belong leads to */
 };
 
 /* The addresses as seen from the inside, so that both directions find one entry. */
 struct connection_key {
 	__be32 inside;
 	__be32 outside;
+	__be16 inside_port;
+	__be16 outside_port;
+	__u8 protocol;
+	__u8 zero[3];
+};
+
+struct connection_key6 {
+	struct in6_addr inside;
+	struct in6_addr outside;
 	__be16 inside_port;
 	__be16 outside_port;
 	__u8 protocol;
@@ -51,28 +47,30 @@ struct connection {
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
 	__type(key, struct connection_key);
 	__type(value, struct connection);
 } connections SEC(".maps");
 
-/* The inside: source addresses with these bits. Changed at run time by `oko map update ID .data`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct connection_key6);
+	__type(value, struct connection);
+} connections6 SEC(".maps");
+
+/* The inside: source addresses with these bits, for IPv6 none when the mask is ::. Changed at run time by `oko map update ID .data`. */
 __be32 inside_network = bpf_htonl(0x0A000000);
 __be32 inside_mask = bpf_htonl(0xFF000000);
+struct in6_addr inside_network6 = { .s6_addr = { 0xFD } };
+struct in6_addr inside_mask6 = { .s6_addr = { 0xFF } };
 
-/* The ports of TCP and UDP are the first four bytes of both headers. */
-struct ports {
-	__be16 source;
-	__be16 destination;
-};
-
-struct tcp_start {
+struct segment {
 	struct ports ports;
-	__be32 sequence;
-	__be32 acknowledged;
-	__u8 data_offset;
+	__u8 protocol;
 	__u8 flags;
+	__u8 from_inside;
 };
 
 static __always_inline __u64 lifetime(__u32 state, __u8 protocol)
@@ -92,105 +90,204 @@ static __always_inline __u64 lifetime(__u32 state, __u8 protocol)
 /* The state after a TCP packet with these flags; RST is handled before. */
 static __always_inline __u32 next_state(__u32 state, __u8 flags, int from_inside)
 {
+	__u8 handshake = flags & (SYN | ACK);
+
+	/* Only the inside sends a SYN alone, nobody a SYN with a FIN, and all but a first SYN acknowledge. */
+	if (handshake == 0 || (handshake == SYN && !from_inside) || (flags & (SYN | FIN)) == (SYN | FIN))
+		return REFUSED;
+
 	switch (state) {
 	case OPENING:
-		return !from_inside && (flags & (SYN | ACK)) == (SYN | ACK) ? ANSWERED : state;
+		if (from_inside)
+			return handshake == SYN ? OPENING : REFUSED;
+		return handshake == (SYN | ACK) ? ANSWERED : REFUSED;
 	case ANSWERED:
-		return from_inside && (flags & (SYN | ACK)) == ACK ? OPEN : state;
+		if (!from_inside)
+			return handshake == (SYN | ACK) ? ANSWERED : REFUSED;
+		if (handshake == SYN)
+			return ANSWERED;
+		return handshake != ACK ? REFUSED : flags & FIN ? CLOSING_INSIDE : OPEN;
 	case OPEN:
 		if (flags & FIN)
 			return from_inside ? CLOSING_INSIDE : CLOSING_OUTSIDE;
-		return state;
+		return OPEN;
 	case CLOSING_INSIDE:
-		return !from_inside && flags & FIN ? CLOSED : state;
+		return !from_inside && flags & FIN ? CLOSED : CLOSING_INSIDE;
 	case CLOSING_OUTSIDE:
-		return from_inside && flags & FIN ? CLOSED : state;
+		return from_inside && flags & FIN ? CLOSED : CLOSING_OUTSIDE;
 	default:
-		return state;
+		/* A new connection between the same ports begins where the last one has ended. */
+		return handshake == SYN ? OPENING : CLOSED;
+	}
+}
+
+/* Ports and flags; 0 when there are none. */
+static __always_inline int read_segment(const struct transport *transport, void *data_end, struct segment *segment)
+{
+	struct tcp_start *tcp = transport->header;
+
+	segment->protocol = transport->protocol;
+	segment->flags = 0;
+	if (transport->protocol == IPPROTO_TCP) {
+		if ((void *)(tcp + 1) > data_end)
+			return 0;
+		segment->flags = tcp->flags;
+	} else if (transport->protocol != IPPROTO_UDP || (void *)(&tcp->ports + 1) > data_end) {
+		return 0;
+	}
+	segment->ports = tcp->ports;
+	return 1;
+}
+
+enum step {
+	REFUSE,
+	PASS,
+	BEGIN,		/* pass, with a new entry */
+	END,		/* pass, and delete the entry */
+};
+
+/* What becomes of a packet of this connection, which may be null or too old. */
+static __always_inline enum step follow(struct connection *connection, const struct segment *segment, __u64 now)
+{
+	if (connection && connection->expires > now) {
+		__u32 state = connection->state;
+
+		if (segment->flags & RST)
+			return END;
+		if (segment->protocol == IPPROTO_TCP)
+			state = next_state(state, segment->flags, segment->from_inside);
+		else if (!segment->from_inside)
+			state = ANSWERED;
+		if (state == REFUSED)
+			return REFUSE;
+
+		connection->state = state;
+		connection->expires = now + lifetime(state, segment->protocol);
+		connection->packets++;
+		return PASS;
+	}
+
+	/* Nobody knows it: only the inside may open it, TCP with a SYN. */
+	return segment->from_inside && (segment->protocol == IPPROTO_UDP || (segment->flags & (SYN | ACK | RST | FIN)) == SYN) ? BEGIN : REFUSE;
+}
+
+static __always_inline struct connection opening(const struct segment *segment, __u64 now)
+{
+	return (struct connection){ .expires = now + lifetime(OPENING, segment->protocol), .state = OPENING, .packets = 1 };
+}
+
+static __always_inline int filter_ipv4(struct iphdr *ip, void *data_end)
+{
+	struct connection_key key = {};
+	struct transport transport;
+	struct connection first;
+	struct segment segment;
+	__u64 now;
+
+	if (!after_ipv4(ip, data_end, &transport))
+		return NO_MATCH;
+	/* Later fragments have no ports. They are let through: without the first one they cannot be put together. */
+	if (transport.is_later_fragment)
+		return MATCH;
+	if (!read_segment(&transport, data_end, &segment))
+		return NO_MATCH;
+
+	segment.from_inside = (ip->saddr & inside_mask) == inside_network;
+	if (segment.from_inside) {
+		key.inside = ip->saddr;
+		key.outside = ip->daddr;
+		key.inside_port = segment.ports.source;
+		key.outside_port = segment.ports.destination;
+	} else {
+		key.inside = ip->daddr;
+		key.outside = ip->saddr;
+		key.inside_port = segment.ports.destination;
+		key.outside_port = segment.ports.source;
+	}
+	key.protocol = segment.protocol;
+
+	now = bpf_ktime_get_ns();
+	switch (follow(bpf_map_lookup_elem(&connections, &key), &segment, now)) {
+	case PASS:
+		return MATCH;
+	case BEGIN:
+		first = opening(&segment, now);
+		return bpf_map_update_elem(&connections, &key, &first, BPF_ANY) == 0 ? MATCH : NO_MATCH;
+	case END:
+		bpf_map_delete_elem(&connections, &key);
+		return MATCH;
+	default:
+		return NO_MATCH;
+	}
+}
+
+static __always_inline int is_inside6(const struct in6_addr *address)
+{
+	__u32 different = 0, any = 0;
+
+	for (int i = 0; i < 4; i++) {
+		different |= (address->s6_addr32[i] & inside_mask6.s6_addr32[i]) ^ inside_network6.s6_addr32[i];
+		any |= inside_mask6.s6_addr32[i];
+	}
+	return any && !different;
+}
+
+/* A function of its own: compilers join equal code of both families, and the verifier wants to know which map a value is of. */
+static __noinline int filter_ipv6(struct ipv6hdr *ip, void *data_end)
+{
+	struct connection_key6 key = {};
+	struct transport transport;
+	struct connection first;
+	struct segment segment;
+	__u64 now;
+
+	if (!after_ipv6(ip, data_end, &transport))
+		return NO_MATCH;
+	if (transport.is_later_fragment)
+		return MATCH;
+	if (!read_segment(&transport, data_end, &segment))
+		return NO_MATCH;
+
+	segment.from_inside = is_inside6(&ip->saddr);
+	if (segment.from_inside) {
+		key.inside = ip->saddr;
+		key.outside = ip->daddr;
+		key.inside_port = segment.ports.source;
+		key.outside_port = segment.ports.destination;
+	} else {
+		key.inside = ip->daddr;
+		key.outside = ip->saddr;
+		key.inside_port = segment.ports.destination;
+		key.outside_port = segment.ports.source;
+	}
+	key.protocol = segment.protocol;
+
+	now = bpf_ktime_get_ns();
+	switch (follow(bpf_map_lookup_elem(&connections6, &key), &segment, now)) {
+	case PASS:
+		return MATCH;
+	case BEGIN:
+		first = opening(&segment, now);
+		return bpf_map_update_elem(&connections6, &key, &first, BPF_ANY) == 0 ? MATCH : NO_MATCH;
+	case END:
+		bpf_map_delete_elem(&connections6, &key);
+		return MATCH;
+	default:
+		return NO_MATCH;
 	}
 }
 
 SEC("xdp")
 int stateful_firewall(struct xdp_md *ctx)
 {
-	void *data = (void *)(long)ctx->data;
 	void *data_end = (void *)(long)ctx->data_end;
-	struct ethhdr *eth = data;
-	struct iphdr *ip = data + sizeof(*eth);
-	struct connection_key key = {};
-	struct connection *connection;
-	struct ports *ports;
-	__u64 now;
-	__u8 flags = 0;
-	int from_inside;
+	__be16 type;
+	void *network = network_header(ctx, &type);
 
-	if ((void *)(ip + 1) > data_end || eth->h_proto != bpf_htons(ETH_P_IP))
-		return NO_MATCH;
-
-	/* Later fragments have no ports. They are let through: without the first one they cannot be put together. */
-	if (ip->frag_off & bpf_htons(0x1FFF))
-		return MATCH;
-
-	ports = (void *)ip + (ip->ihl & 15) * 4;
-	if (ip->ihl < 5 || (void *)(ports + 1) > data_end)
-		return NO_MATCH;
-
-	if (ip->protocol == IPPROTO_TCP) {
-		struct tcp_start *tcp = (void *)ports;
-
-		if ((void *)(tcp + 1) > data_end)
-			return NO_MATCH;
-		flags = tcp->flags;
-	} else if (ip->protocol != IPPROTO_UDP) {
-		return NO_MATCH;
-	}
-
-	from_inside = (ip->saddr & inside_mask) == inside_network;
-	if (from_inside) {
-		key.inside = ip->saddr;
-		key.outside = ip->daddr;
-		key.inside_port = ports->source;
-		key.outside_port = ports->destination;
-	} else {
-		key.inside = ip->daddr;
-		key.outside = ip->saddr;
-		key.inside_port = ports->destination;
-		key.outside_port = ports->source;
-	}
-	key.protocol = ip->protocol;
-
-	now = bpf_ktime_get_ns();
-	connection = bpf_map_lookup_elem(&connections, &key);
-	if (connection && connection->expires > now) {
-		__u32 state = connection->state;
-
-		if (ip->protocol == IPPROTO_TCP) {
-			if (flags & RST) {
-				bpf_map_delete_elem(&connections, &key);
-				return MATCH;
-			}
-			/* A new connection between the same ports begins where the last one has ended. */
-			if (state == CLOSED && from_inside && (flags & (SYN | ACK)) == SYN)
-				state = OPENING;
-			else
-				state = next_state(state, flags, from_inside);
-		} else if (!from_inside) {
-			state = ANSWERED;
-		}
-
-		connection->state = state;
-		connection->expires = now + lifetime(state, ip->protocol);
-		connection->packets++;
-		return MATCH;
-	}
-
-	/* Nobody knows it: only the inside may open it, TCP with a SYN. */
-	if (from_inside && (ip->protocol == IPPROTO_UDP || (flags & (SYN | ACK | RST | FIN)) == SYN)) {
-		struct connection opening = { .expires = now + lifetime(OPENING, ip->protocol), .state = OPENING, .packets = 1 };
-
-		return bpf_map_update_elem(&connections, &key, &opening, BPF_ANY) == 0 ? MATCH : NO_MATCH;
-	}
-
+	if (type == bpf_htons(ETH_P_IP))
+		return filter_ipv4(network, data_end);
+	if (type == bpf_htons(ETH_P_IPV6))
+		return filter_ipv6(network, data_end);
 	return NO_MATCH;
 }
 

@@ -75,6 +75,41 @@ public sealed unsafe class SampleFilterTests
     }
 
     [Test]
+    public void RateLimiter_MoreSourcesThanEntries_BusySourceKeepsItsBucket()
+    {
+        Load("rate-limiter");
+        Enumerable.Range(0, 30).Count(_ => !Matches(Udp(Inside, Outside, 1, 2))).Should().Be(20);
+        for (uint source = 0; source < 200_000; source++)
+        {
+            Matches(Udp(0x14000000 + source, Outside, 1, 2)).Should().BeFalse("each is new, and the oldest makes room");
+            if (source % 1000 == 0)
+            {
+                Matches(Udp(Inside, Outside, 1, 2)).Should().BeTrue("its bucket is empty");
+            }
+        }
+
+        _filter.Maps[0].Count.Should().Be(65536);
+    }
+
+    [Test]
+    public void StatefulFirewall_MoreConnectionsThanEntries_BusyConnectionStays()
+    {
+        Load("stateful-firewall");
+        Matches(Udp(Inside, Outside, 1, 2)).Should().BeTrue();
+        for (uint target = 0; target < 200_000; target++)
+        {
+            Matches(Udp(Inside, 0x14000000 + target, 1, 2)).Should().BeTrue("each is new, and the oldest makes room");
+            if (target % 1000 == 0)
+            {
+                Matches(Udp(Outside, Inside, 2, 1)).Should().BeTrue("it is in use");
+            }
+        }
+
+        Matches(Udp(0x14000000, Inside, 2, 1)).Should().BeFalse("it had to make room");
+        _filter.Maps[0].Count.Should().Be(65536);
+    }
+
+    [Test]
     public void P0f_Syn_IsRecognisedByItsOptions()
     {
         Load("p0f");
@@ -95,6 +130,7 @@ public sealed unsafe class SampleFilterTests
         var tcp = new byte[20 + ((bytes.Length + 3) & ~3)];
         BinaryPrimitives.WriteUInt16BigEndian(tcp, sourcePort);
         BinaryPrimitives.WriteUInt16BigEndian(tcp.AsSpan(2), destinationPort);
+        tcp[7] = 1;
         tcp[12] = (byte)(tcp.Length << 2);
         tcp[13] = (byte)flags;
         BinaryPrimitives.WriteUInt16BigEndian(tcp.AsSpan(14), window);
@@ -115,6 +151,9 @@ public sealed unsafe class SampleFilterTests
         var packet = new byte[34 + payload.Length];
         packet[12] = 0x08;
         packet[14] = 0x45;
+        BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(16), (ushort)(20 + payload.Length));
+        packet[19] = 1;
+        packet[20] = 0x40;
         packet[22] = 63;
         packet[23] = protocol;
         BinaryPrimitives.WriteUInt32BigEndian(packet.AsSpan(26), source);

@@ -32,12 +32,12 @@ def ethernet(kind):
 
 
 def ipv4(source, destination, protocol, body, ttl=63):
-    return ethernet(0x0800) + struct.pack('!BBHHHBBHII', 0x45, 0, 20 + len(body), 0, 0x4000, ttl, protocol, 0, source, destination) + body
+    return ethernet(0x0800) + struct.pack('!BBHHHBBHII', 0x45, 0, 20 + len(body), 1, 0x4000, ttl, protocol, 0, source, destination) + body
 
 
 def tcp(ports, flags, options=b'', window=512):
     options += bytes(-len(options) % 4)
-    return struct.pack('!HHIIBBHHH', *ports, 1, 1, (20 + len(options)) << 2, flags, window, 0, 0) + options
+    return struct.pack('!HHIIBBHHH', *ports, 1, 1 if flags & ACK else 0, (20 + len(options)) << 2, flags, window, 0, 0) + options
 
 
 def udp(ports, size):
