@@ -15,6 +15,7 @@ internal sealed class ChainSwitch : IDisposable
 {
     private const uint InPort = 1, OutPort = 2, RingPortNumber = 3;
     private const uint FilterId = 1;
+    private const int UndisturbedPart = 10;
 
     private static readonly TimeSpan RoundLimit = TimeSpan.FromSeconds(60);
 
@@ -23,7 +24,7 @@ internal sealed class ChainSwitch : IDisposable
     private readonly ReplayPort _source;
     private readonly NeighbourRegion? _region;
     private readonly NeighbourPort? _ring;
-    private readonly List<double> _nanoseconds = [];
+    private readonly List<double> _nanoseconds = [], _segments = [];
     private readonly NullPort _sink;
     private long _packets, _passed, _allocated;
     private NeighbourCounters _neighbour;
@@ -103,6 +104,7 @@ internal sealed class ChainSwitch : IDisposable
 
         var after = _region?.Counters ?? default;
         _nanoseconds.Add((double)round.Nanoseconds / round.Packets);
+        _segments.AddRange(_source.SegmentNanoseconds);
         _packets += round.Packets;
         _allocated += round.AllocatedBytes;
         _passed += _sink.Counters.SentPackets - sent;
@@ -115,7 +117,7 @@ internal sealed class ChainSwitch : IDisposable
     /// <summary>What was measured.</summary>
     public ChainFigures Figures() => new()
     {
-        Setup = Setup, Nanoseconds = _nanoseconds, Packets = _packets, Passed = _passed, Refused = _ring?.Refused ?? 0,
+        Setup = Setup, Nanoseconds = _nanoseconds, UndisturbedNanoseconds = _segments.Order().ElementAt(_segments.Count / UndisturbedPart), Packets = _packets, Passed = _passed, Refused = _ring?.Refused ?? 0,
         NeighbourNanoseconds = (double)_neighbour.TimedNanoseconds / Math.Max(1, _neighbour.TimedPackets),
         NeighbourBatch = (double)_neighbour.Packets / Math.Max(1, _neighbour.Batches),
         IsHuge = _region?.IsHuge ?? true, AllocatedBytes = _allocated,

@@ -102,7 +102,7 @@ internal static class ChainBenchCommand
             [
                 .. figures.Select(setup => new BenchChainSetupJson(
                     setup.Setup.ToString().ToLowerInvariant(), ChainSwitch.Entries(setup.Setup, options), Math.Round(setup.Mean), Math.Round(setup.Deviation), Math.Round(setup.Median),
-                    Round(1e9 / setup.Mean), Round(inSwitch.Mean / setup.Mean), Round(inSwitch.Median / setup.Median), setup.Packets, setup.Passed, setup.Refused, Round(setup.NeighbourNanoseconds),
+                    Round(1e9 / setup.Mean), Round(inSwitch.Mean / setup.Mean), Round(setup.UndisturbedNanoseconds), Round(setup.UndisturbedNanoseconds / inSwitch.UndisturbedNanoseconds), setup.Packets, setup.Passed, setup.Refused, Round(setup.NeighbourNanoseconds),
                     Round(setup.NeighbourBatch), setup.IsHuge, setup.AllocatedBytes, [.. setup.PacketsPerSecond.Select(rate => Math.Round(rate))])),
             ]);
     }
@@ -122,7 +122,7 @@ internal static class ChainBenchCommand
         {
             text.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{setup.Name,-8} {setup.PacketsPerSecond / 1e6,7:F2} million packets/s (deviation {setup.Deviation / 1e6:F2}, median {setup.MedianPacketsPerSecond / 1e6:F2}), {setup.Nanoseconds} ns per packet, switch/this {setup.SwitchOverThis:F2}"));
+                $"{setup.Name,-8} {setup.PacketsPerSecond / 1e6,7:F2} million packets/s (deviation {setup.Deviation / 1e6:F2}, median {setup.MedianPacketsPerSecond / 1e6:F2}), {setup.Nanoseconds} ns per packet, switch/this {setup.SwitchOverThis:F2}; undisturbed {setup.UndisturbedNanoseconds} ns, {setup.SwitchOverThisUndisturbed:F2}"));
             text.WriteLine($"         passed {setup.Passed} of {setup.Packets}, refused {setup.Refused}, allocated {setup.AllocatedBytes} bytes; neighbour: {setup.NeighbourNanoseconds} ns per packet, {setup.NeighbourBatch} packets at a time{(setup.HugePages ? string.Empty : ", small pages")}");
         }
     }

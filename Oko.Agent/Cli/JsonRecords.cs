@@ -95,7 +95,7 @@ internal sealed record BenchChainJson(
 /// <summary>One setup of <c>oko bench chain</c>.</summary>
 internal sealed record BenchChainSetupJson(
     string Name, IReadOnlyList<string> Entries, double PacketsPerSecond, double Deviation, double MedianPacketsPerSecond, double Nanoseconds,
-    double SwitchOverThis, double SwitchOverThisMedian, long Packets, long Passed, long Refused, double NeighbourNanoseconds, double NeighbourBatch,
+    double SwitchOverThis, double UndisturbedNanoseconds, double SwitchOverThisUndisturbed, long Packets, long Passed, long Refused, double NeighbourNanoseconds, double NeighbourBatch,
     bool HugePages, long AllocatedBytes, IReadOnlyList<double> RoundPacketsPerSecond);
 
 /// <summary>Serializers made at build time: reflection would cost more than the whole command.</summary>

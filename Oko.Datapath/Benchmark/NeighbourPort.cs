@@ -3,6 +3,8 @@ using Oko.Datapath.Ports;
 
 namespace Oko.Datapath.Benchmark;
 
+// SAFETY: batches hold as many descriptors as the worker says, and what is asked of the rings is never more than they have room or entries for.
+
 /// <summary>A port whose wire is three rings: packets sent go to a neighbouring process, those that it lets go on are received again, and the
 /// frames of the others come back when they are reaped. The neighbour spins, and so does the worker while packets are outside.</summary>
 public abstract unsafe class NeighbourPort : SingleLanePort

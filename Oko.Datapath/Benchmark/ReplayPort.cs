@@ -27,6 +27,7 @@ public sealed unsafe class ReplayPort : SingleLanePort
     private readonly ManualResetEventSlim _played = new();
     private readonly FrameDescriptor* _segment = (FrameDescriptor*)NativeMemory.Alloc(SegmentPackets, (nuint)sizeof(FrameDescriptor));
     private readonly ulong[] _frames = new ulong[FrameCount];
+    private readonly List<double> _segmentNanoseconds = [];
     private int _position;
     private int _next;
     private int _written;
@@ -52,6 +53,9 @@ public sealed unsafe class ReplayPort : SingleLanePort
     /// <inheritdoc/>
     public override int PollHandle => _play.Fd;
 
+    /// <summary>After <see cref="Play"/>: time per packet of each of its segments in nanoseconds.</summary>
+    public IReadOnlyList<double> SegmentNanoseconds => _segmentNanoseconds;
+
     /// <summary>Any thread but the worker's: has the worker receive packets and waits until all of them have left the switch.</summary>
     /// <param name="packets">How many, 1 or more.</param>
     /// <param name="limit">How long that may take.</param>
@@ -61,6 +65,7 @@ public sealed unsafe class ReplayPort : SingleLanePort
         _played.Reset();
         _left = packets;
         _packets = _elapsed = _allocated = 0;
+        _segmentNanoseconds.Clear();
         Volatile.Write(ref _isPlaying, true);
         _play.Signal();
         if (!_played.Wait(limit))
@@ -116,9 +121,11 @@ public sealed unsafe class ReplayPort : SingleLanePort
     {
         if (_started != 0)
         {
-            _elapsed += Stopwatch.GetTimestamp() - _started;
+            var elapsed = Stopwatch.GetTimestamp() - _started;
+            _elapsed += elapsed;
             _allocated += GC.GetAllocatedBytesForCurrentThread() - _allocatedBefore;
             _packets += _written;
+            _segmentNanoseconds.Add((double)elapsed / _written);
         }
 
         if (_left == 0)

@@ -1,5 +1,5 @@
 """Draws the bars of the paper's figure 2 as SVG: packets per second of the three setups with their deviation, and how many times as fast the switch is,
-beside what the paper says."""
+beside what the paper says. Of a busy machine: undisturbed moments, without deviations."""
 import html
 
 NAMES = {'switch': 'in the switch', 'process': 'neighbouring process', 'copies': 'isolated, with copies'}
@@ -11,10 +11,7 @@ WIDTH, HEIGHT, TOP, BOTTOM, LEFT, GAP, RIGHT = 900, 400, 60, 70, 60, 70, 20
 def nice(value):
     """The next round number for the end of an axis."""
     step = 10 ** (len(str(int(max(value, 1)))) - 1)
-    for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10):
-        if factor * step >= value:
-            return factor * step
-    return 10 * step
+    return next(factor * step for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if factor * step >= value)
 
 
 class Panel:
@@ -56,20 +53,22 @@ class Panel:
         self.text(middle, min(self.y(value), self.y(value + (deviation or 0))) - 4, label, size=10)
 
 
-def write(path, title, rows):
+def write(path, title, rows, is_busy):
     """Writes the figure of one trace: rows are (program, figures of oko bench chain)."""
+    rate, deviation, ratio = ((lambda s: 1e3 / s['undisturbed_nanoseconds'], lambda s: 0, lambda s: s['switch_over_this_undisturbed']) if is_busy else (
+        lambda s: s['packets_per_second'] / 1e6, lambda s: s['deviation'] / 1e6, lambda s: s['switch_over_this']))
     lines = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif">' % (WIDTH, HEIGHT), '<rect width="100%" height="100%" fill="#fff"/>']
     setups = [[(setup['name'], setup) for setup in figures['setups']] for _, figures in rows]
     middle = (WIDTH + LEFT) * 0.55
-    rates = Panel(lines, LEFT, middle - GAP / 2, nice(max((s['packets_per_second'] + s['deviation']) / 1e6 for row in setups for _, s in row) * 1.05), len(rows), 3)
-    rates.axis('million packets/s, ' + title)
-    ratios = Panel(lines, middle + GAP / 2, WIDTH - RIGHT, nice(max([3.2] + [s['switch_over_this'] * 1.05 for row in setups for _, s in row])), len(rows), 2)
+    rates = Panel(lines, LEFT, middle - GAP / 2, nice(max(rate(s) + deviation(s) for row in setups for _, s in row) * 1.05), len(rows), 3)
+    rates.axis('million packets/s, %s%s' % (title, ', undisturbed' if is_busy else ''))
+    ratios = Panel(lines, middle + GAP / 2, WIDTH - RIGHT, nice(max([3.2] + [ratio(s) * 1.05 for row in setups for _, s in row])), len(rows), 2)
     ratios.axis('in the switch, times as fast; outlined: the paper')
     for group, ((program, _), row) in enumerate(zip(rows, setups)):
         for number, (name, setup) in enumerate(row):
-            rates.bar(group, number, setup['packets_per_second'] / 1e6, setup['deviation'] / 1e6, COLOURS[name], '%.1f' % (setup['packets_per_second'] / 1e6))
+            rates.bar(group, number, rate(setup), deviation(setup), COLOURS[name], '%.1f' % rate(setup))
         for number, (name, setup) in enumerate(row[1:]):
-            ratios.bar(group, number, setup['switch_over_this'], None, COLOURS[name], '%.2f' % setup['switch_over_this'])
+            ratios.bar(group, number, ratio(setup), None, COLOURS[name], '%.2f' % ratio(setup))
             x, width = ratios.place(group, number)
             low, high = PAPER[name]
             lines.append('<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="none" stroke="#b00020" stroke-width="1.5" stroke-dasharray="4 2"/>' % (
