@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Oko.Datapath.AfXdp;
 using Oko.Datapath.Pipeline;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.Protocol;
@@ -37,11 +38,11 @@ internal sealed class PacketOutHandler(Oko.Datapath.Workers.Datapath datapath, C
                 BadRequestCode.BadPort, $"packet-out in_port 0x{inPort.Value:x}: allowed are port numbers, CONTROLLER, LOCAL and ANY");
         }
 
-        if (message.Data.Length < EthernetHeaderBytes || message.Data.Length > datapath.Umem.MaxPacketSize)
+        if (message.Data.Length < EthernetHeaderBytes || message.Data.Length > Umem.MaxJumboPacketSize)
         {
             throw OpenFlowErrorException.BadRequest(
                 BadRequestCode.BadPacket,
-                $"packet-out of {message.Data.Length} bytes: a frame has {EthernetHeaderBytes} to {datapath.Umem.MaxPacketSize}");
+                $"packet-out of {message.Data.Length} bytes: a frame has {EthernetHeaderBytes} to {Umem.MaxJumboPacketSize}");
         }
 
         var actions = ActionTranslator.Translate(message.Actions, isPacketOut: true, targets);

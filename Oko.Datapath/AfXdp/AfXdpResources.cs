@@ -16,7 +16,9 @@ namespace Oko.Datapath.AfXdp;
 /// </remarks>
 internal sealed unsafe class AfXdpResources : IDisposable
 {
-    private const int EthernetHeaderSize = 14, VlanTagSize = 4;
+    /// <summary>What a frame has beside a packet of the MTU: an Ethernet header and a VLAN tag.</summary>
+    private const int FrameOverhead = 14 + 4;
+
     private static readonly TimeSpan BusyPatience = TimeSpan.FromSeconds(1);
 
     private InjectMap? _injectMap;
@@ -39,6 +41,9 @@ internal sealed unsafe class AfXdpResources : IDisposable
     /// <summary>One per RX queue, by number.</summary>
     internal List<XdpSocket> Sockets { get; } = [];
 
+    /// <summary>Whether packets may take several chunks: the MTU is too large for one.</summary>
+    internal bool IsScattered { get; private init; }
+
     /// <summary>How many of the sockets can send: as many as the device has TX queues.</summary>
     internal int TransmitQueues { get; private set; } = 1;
 
@@ -58,16 +63,15 @@ internal sealed unsafe class AfXdpResources : IDisposable
         var umem = umems[0];
         var link = LinkWatcher.Find(name) ?? throw new PortOpenException(name,
             $"interface {name} does not exist in this network namespace; `ip link` lists those that do");
-        var largest = umem.MaxPacketSize - EthernetHeaderSize - VlanTagSize;
-        if (link.Mtu > largest)
+        if (link.Mtu > Umem.MaxJumboPacketSize - FrameOverhead)
         {
             throw new PortOpenException(name,
-                $"interface {name} has MTU {link.Mtu}, but frames of {umem.FrameSize} bytes hold at most {largest}; " +
-                $"lower it with `ip link set {name} mtu {Math.Min(largest, 1500)}`" +
-                (umem.FrameSize < 4096 ? " or use frames of 4096 bytes" : string.Empty));
+                $"interface {name} has MTU {link.Mtu}, but the switch takes at most {Umem.MaxJumboPacketSize - FrameOverhead}; " +
+                $"lower it with `ip link set {name} mtu 9000`");
         }
 
-        var resources = new AfXdpResources(link, Ethtool.ReadDriver(name));
+        var largest = umem.MaxPacketSize - FrameOverhead;
+        var resources = new AfXdpResources(link, Ethtool.ReadDriver(name)) { IsScattered = link.Mtu > largest };
         try
         {
             resources.OpenAll(umems, options);
@@ -76,7 +80,10 @@ internal sealed unsafe class AfXdpResources : IDisposable
         catch (SystemCallException exception)
         {
             resources.Dispose();
-            throw new PortOpenException(name, Explain(link, exception));
+            // What kernels say that do not know packets of several buffers.
+            throw new PortOpenException(name, resources.IsScattered && exception.Error == Errno.InvalidArgument
+                ? ExplainMtu(link, umem.FrameSize, largest)
+                : Explain(link, exception));
         }
         catch
         {
@@ -84,6 +91,12 @@ internal sealed unsafe class AfXdpResources : IDisposable
             throw;
         }
     }
+
+    /// <summary>Why an MTU that takes packets of several chunks is refused before Linux 6.6.</summary>
+    internal static string ExplainMtu(LinkInfo link, int frameSize, int largest) =>
+        $"interface {link.Name} has MTU {link.Mtu}, but frames of {frameSize} bytes hold at most {largest}; " +
+        $"lower it with `ip link set {link.Name} mtu {Math.Min(largest, 1500)}`" +
+        (frameSize < 4096 ? " or use frames of 4096 bytes" : string.Empty);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -112,7 +125,7 @@ internal sealed unsafe class AfXdpResources : IDisposable
         for (var queue = 0; queue < queues; queue++)
         {
             var number = queue;
-            var socket = WhenFree(() => XdpSocket.Open(umems[number % LaneCount], Link, Driver, number, options));
+            var socket = WhenFree(() => XdpSocket.Open(umems[number % LaneCount], Link, Driver, number, IsScattered, options));
             Sockets.Add(socket);
             _program.SetSocket(socket);
         }
@@ -152,7 +165,7 @@ internal sealed unsafe class AfXdpResources : IDisposable
             try
             {
                 _injectMap = new InjectMap(LaneCount);
-                return new RedirectProgram(queues, Link.Index, _injectMap);
+                return new RedirectProgram(queues, Link.Index, _injectMap, IsScattered);
             }
             catch (SystemCallException)
             {
@@ -162,7 +175,7 @@ internal sealed unsafe class AfXdpResources : IDisposable
             }
         }
 
-        return new RedirectProgram(queues, Link.Index, null);
+        return new RedirectProgram(queues, Link.Index, null, IsScattered);
     }
 
     /// <summary>A switch takes frames for any address. Bound to a descriptor, so it ends with the process.</summary>

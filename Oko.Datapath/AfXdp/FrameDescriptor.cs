@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Oko.Datapath.Interop;
 
 namespace Oko.Datapath.AfXdp;
 
@@ -16,7 +17,7 @@ public struct FrameDescriptor
     /// <summary><c>len</c>: length of the packet in bytes.</summary>
     public uint Length;
 
-    /// <summary><c>options</c>: 0 for a packet that is whole in this descriptor.</summary>
+    /// <summary><c>options</c>: <see cref="IfXdp.PacketContinues"/> or 0, which a packet's last or only descriptor has.</summary>
     public uint Options;
 
     /// <summary>Makes a descriptor of a whole packet.</summary>

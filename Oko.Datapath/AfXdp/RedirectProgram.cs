@@ -41,8 +41,9 @@ internal sealed class RedirectProgram : IDisposable
     /// <param name="queues">Queues of the device.</param>
     /// <param name="interfaceIndex">The device, for injected packets.</param>
     /// <param name="inject">The inject map, or null.</param>
+    /// <param name="takesFragments">Whether packets may come in several buffers, for a large MTU.</param>
     /// <exception cref="SystemCallException">The kernel refuses: EPERM without CAP_BPF and CAP_NET_ADMIN.</exception>
-    internal RedirectProgram(int queues, uint interfaceIndex, InjectMap? inject)
+    internal RedirectProgram(int queues, uint interfaceIndex, InjectMap? inject, bool takesFragments)
     {
         MapHandle = SystemCallException.CheckValue(
             LinuxBpf.CreateMap(LinuxBpf.MapTypeXskMap, sizeof(uint), sizeof(uint), (uint)queues, 0, "oko_sockets"u8), "BPF_MAP_CREATE");
@@ -53,7 +54,8 @@ internal sealed class RedirectProgram : IDisposable
         }
 
         AppendRedirect(code, MapHandle);
-        var handle = LinuxBpf.LoadXdpProgram(code.ToArray(), "oko_port"u8, out var log);
+        var handle = LinuxBpf.LoadXdpProgram(
+            code.ToArray(), "oko_port"u8, takesFragments ? LinuxBpf.ProgramHasFragments : 0, out var log);
         if (handle < 0)
         {
             Dispose();

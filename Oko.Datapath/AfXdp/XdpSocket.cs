@@ -13,8 +13,8 @@ namespace Oko.Datapath.AfXdp;
 /// that registered it. The kernel counts references: the registration lives until the last socket that uses it is
 /// closed, so there is no anchor to keep, and the port that came first may go first. (An unbound anchor socket does not
 /// work: the kernel refuses to share with it, EBADF.) A socket whose device was unplugged counts as unbound.</para>
-/// <para>A sharing socket inherits copy or zero-copy mode from the other one and may give no flags of its own. So a socket
-/// shares only with sockets of the same driver; for another driver the same memory is registered once more, which the
+/// <para>A sharing socket inherits copy or zero-copy mode, and whether packets may take several descriptors, from the other one and may give
+/// no flags of its own. So a socket shares only with sockets of the same driver and kind; for others the same memory is registered once more, which the
 /// kernel allows and which makes no difference to us: addresses are offsets into the same memory.</para>
 /// <para><b>After a crash.</b> The kernel closes the descriptors of a dead process but takes a queue away from its socket in
 /// deferred work some milliseconds later, and refuses a new socket with EBUSY until then: the caller tries again.</para>
@@ -36,14 +36,16 @@ internal sealed unsafe class XdpSocket : IDisposable
     private ConsumerRing _receive;
     private ConsumerRing _completion;
 
-    private XdpSocket(Umem umem, LinkInfo link, string driver, int queue, AfXdpOptions options)
+    private XdpSocket(Umem umem, LinkInfo link, string driver, int queue, bool isScattered, AfXdpOptions options)
     {
         Umem = umem;
         _ringSize = (uint)options.RingSize;
         Link = link;
         Queue = queue;
         MustCopy = options.ForceCopy || options.Mode == XdpMode.Generic;
-        SharingKey = MustCopy ? driver + " copy" : driver;
+        IsScattered = isScattered;
+        SharingKey = driver + (MustCopy ? " copy" : string.Empty) + (isScattered ? " scattered" : string.Empty);
+        Joiner = new JumboJoiner(umem);
     }
 
     /// <summary>The memory of its worker.</summary>
@@ -62,6 +64,12 @@ internal sealed unsafe class XdpSocket : IDisposable
     internal int Handle { get; private set; } = -1;
 
     private bool MustCopy { get; }
+
+    /// <summary>Whether packets may take several descriptors.</summary>
+    internal bool IsScattered { get; }
+
+    /// <summary>Joins the pieces of such packets.</summary>
+    internal JumboJoiner Joiner { get; }
 
     /// <summary>Whether the kernel chose zero-copy mode.</summary>
     internal bool IsZeroCopy { get; private set; }
@@ -83,11 +91,12 @@ internal sealed unsafe class XdpSocket : IDisposable
     /// <param name="link">The device.</param>
     /// <param name="driver">Its driver, the criterion for sharing.</param>
     /// <param name="queue">Queue number from 0.</param>
+    /// <param name="isScattered">Whether packets may take several descriptors; the kernel refuses with EINVAL before Linux 6.6.</param>
     /// <param name="options">Ring size and copy mode.</param>
     /// <exception cref="SystemCallException">The kernel refuses; EBUSY when another socket has the queue.</exception>
-    internal static XdpSocket Open(Umem umem, LinkInfo link, string driver, int queue, AfXdpOptions options)
+    internal static XdpSocket Open(Umem umem, LinkInfo link, string driver, int queue, bool isScattered, AfXdpOptions options)
     {
-        var socket = new XdpSocket(umem, link, driver, queue, options);
+        var socket = new XdpSocket(umem, link, driver, queue, isScattered, options);
         foreach (var other in umem.SocketsLike(socket.SharingKey))
         {
             try
@@ -267,7 +276,7 @@ internal sealed unsafe class XdpSocket : IDisposable
         else
         {
             // Neither copy nor zero-copy asked for: the kernel takes zero-copy where the driver has it.
-            address.Flags = (ushort)(IfXdp.UseNeedWakeup | (MustCopy ? IfXdp.Copy : 0));
+            address.Flags = (ushort)(IfXdp.UseNeedWakeup | (MustCopy ? IfXdp.Copy : 0) | (IsScattered ? IfXdp.UseScatterGather : 0));
         }
 
         _ = SystemCallException.Check(Socket.Bind(Handle, &address, (uint)sizeof(IfXdp.SocketAddress)), $"bind(AF_XDP, queue {Queue})");

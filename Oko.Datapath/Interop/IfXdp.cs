@@ -6,7 +6,7 @@ namespace Oko.Datapath.Interop;
 /// Constants and structures of <c>linux/if_xdp.h</c>. All fields in host byte order. Sizes and offsets are held
 /// against the system's header by <c>AbiLayoutTests</c>.
 /// </summary>
-/// <remarks>Source: Linux kernel documentation, "AF_XDP"; Linux 5.10 has all but the TX budget.</remarks>
+/// <remarks>Source: Linux kernel documentation, "AF_XDP"; Linux 5.10 has all but the TX budget and several descriptors per packet.</remarks>
 internal static class IfXdp
 {
     /// <summary><c>XDP_SHARED_UMEM</c>: bind to the UMEM of another socket; allows no other flag.</summary>
@@ -20,6 +20,12 @@ internal static class IfXdp
 
     /// <summary><c>XDP_USE_NEED_WAKEUP</c>: the kernel says in the rings when it wants a system call.</summary>
     internal const ushort UseNeedWakeup = 1 << 3;
+
+    /// <summary><c>XDP_USE_SG</c>: packets may take several descriptors; Linux 6.6.</summary>
+    internal const ushort UseScatterGather = 1 << 4;
+
+    /// <summary><c>XDP_PKT_CONTD</c>: bit in a descriptor's options, the packet goes on in the next one.</summary>
+    internal const uint PacketContinues = 1 << 0;
 
     /// <summary><c>XDP_RING_NEED_WAKEUP</c>: bit in a ring's flags.</summary>
     internal const uint RingNeedWakeup = 1 << 0;

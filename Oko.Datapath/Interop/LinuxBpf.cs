@@ -26,6 +26,9 @@ internal static unsafe partial class LinuxBpf
     /// <summary><c>XDP_FLAGS_DRV_MODE</c>: native mode, in the driver.</summary>
     internal const uint XdpNative = 1 << 2;
 
+    /// <summary><c>BPF_F_XDP_HAS_FRAGS</c>: the program takes packets of several buffers; Linux 5.18.</summary>
+    internal const uint ProgramHasFragments = 1 << 5;
+
     private const int MapCreate = 0, MapUpdateElement = 2, ProgramLoad = 5, ProgramTestRun = 10, LinkCreate = 28;
     private const uint ProgramTypeXdp = 6, AttachTypeXdp = 37, TestLiveFrames = 1 << 1;
 
@@ -54,6 +57,7 @@ internal static unsafe partial class LinuxBpf
         [FieldOffset(24)] internal uint LogLevel;
         [FieldOffset(28)] internal uint LogSize;
         [FieldOffset(32)] internal ulong LogBuffer;
+        [FieldOffset(44)] internal uint ProgramFlags;
         [FieldOffset(48)] internal fixed byte ProgramName[16];
 
         // BPF_PROG_TEST_RUN
@@ -105,8 +109,9 @@ internal static unsafe partial class LinuxBpf
     /// <summary>Loads an XDP program: a file descriptor, or the negative errno.</summary>
     /// <param name="instructions">8-byte instruction slots in host byte order.</param>
     /// <param name="name">At most 15 bytes, shown by <c>bpftool prog</c> and <c>ip link</c>.</param>
+    /// <param name="flags"><see cref="ProgramHasFragments"/> or 0.</param>
     /// <param name="log">What the kernel's verifier said when it refused; else empty.</param>
-    internal static int LoadXdpProgram(ReadOnlySpan<ulong> instructions, ReadOnlySpan<byte> name, out string log)
+    internal static int LoadXdpProgram(ReadOnlySpan<ulong> instructions, ReadOnlySpan<byte> name, uint flags, out string log)
     {
         log = string.Empty;
         fixed (ulong* first = instructions)
@@ -119,6 +124,7 @@ internal static unsafe partial class LinuxBpf
                 InstructionCount = (uint)instructions.Length,
                 Instructions = (ulong)first,
                 License = (ulong)license,
+                ProgramFlags = flags,
             };
             CopyName(name, attributes.ProgramName);
             var handle = Call(ProgramLoad, &attributes);

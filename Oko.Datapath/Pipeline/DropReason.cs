@@ -50,6 +50,9 @@ public enum DropReason : byte
 
     /// <summary>An IP fragment, while the switch drops those (OFPC_FRAG_DROP).</summary>
     Fragment,
+
+    /// <summary>Longer than the MTU of the output port allows.</summary>
+    TooLong,
 }
 
 /// <summary>The reasons in words.</summary>
@@ -81,6 +84,7 @@ public static class DropReasons
         DropReason.NoLiveBucket => "no bucket of the select or fast failover group was live",
         DropReason.Metered => "a meter's drop band",
         DropReason.Fragment => "the packet is an IP fragment and the switch was configured to drop those (OFPC_FRAG_DROP)",
+        DropReason.TooLong => "the packet is longer than the MTU of the output port allows",
         _ => throw new ArgumentOutOfRangeException(nameof(reason)),
     };
 }

@@ -163,19 +163,28 @@ internal sealed unsafe partial class PacketPipeline
 
     private bool TryCopy(in PacketView packet, out ulong address)
     {
-        if (!_umem.Frames.TryAllocate(out address))
+        var offset = _umem.OffsetInFrame(packet.Address);
+        if (!_umem.TryAllocate(offset + packet.Length, out address))
         {
             return false;
         }
 
-        // SAFETY: the packet fits its own frame behind the same offset, so it fits the new one, which has the same size.
-        address += packet.Address & ((ulong)_umem.FrameSize - 1);
+        // SAFETY: the new frame has room for the packet behind the same offset.
+        address += (uint)offset;
         Buffer.MemoryCopy(packet.Data, _umem.Memory + address, packet.Length, packet.Length);
         return true;
     }
 
     private void Enqueue(PortQueue queue, ulong address, int length)
     {
+        if (length > queue.Port.MaxPacketSize)
+        {
+            queue.Port.AddTooLong();
+            _drops[(int)DropReason.TooLong]++;
+            _umem.Frames.Free(address);
+            return;
+        }
+
         if (queue.IsFull)
         {
             Flush(queue);

@@ -307,8 +307,8 @@ internal sealed unsafe partial class PacketPipeline
 
     private void ChangeTags(in DatapathAction action, ref PacketView packet, ref FlowKey key)
     {
-        var front = (int)(packet.Address & ((ulong)_umem.FrameSize - 1));
-        var room = new FrameRoom(front, _umem.FrameSize - front - packet.Length);
+        var front = _umem.OffsetInFrame(packet.Address);
+        var room = new FrameRoom(front, _umem.FrameSizeAt(packet.Address) - front - packet.Length);
         var before = packet.Length;
         var result = action.Kind switch
         {

@@ -27,6 +27,7 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
     private readonly XdpSocket[] _byQueue;
     private readonly LiveFrameInjector? _injector;
     private readonly int _chunkShift;
+    private readonly ulong _jumboStart;
     private readonly int[] _fillTargets;
 
     /// <summary>Per chunk: 1 while it is in the kernel's hands through this lane, so that none is lost when it closes.</summary>
@@ -61,6 +62,7 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
         _queues = sockets.Length > 1 ? new Epoll(sockets.Select(socket => socket.Handle)) : null;
         _injector = injector;
         _chunkShift = System.Numerics.BitOperations.Log2((uint)_umem.FrameSize);
+        _jumboStart = _umem.JumboStart;
         _held = GC.AllocateArray<byte>(_umem.FrameCount, pinned: true);
         _fillTargets = [.. sockets.Select(_ => _umem.ReserveFill(ringSize))];
         if (_injector is not null)
@@ -106,7 +108,7 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
         var queue = _nextQueue;
         for (var asked = 0; asked < _sockets.Length && received < capacity; asked++)
         {
-            received += ReceiveFrom(ref _sockets[queue].Receive, batch + received, (uint)(capacity - received));
+            received += ReceiveFrom(_sockets[queue], batch + received, (uint)(capacity - received));
             queue = queue + 1 == _sockets.Length ? 0 : queue + 1;
         }
 
@@ -149,6 +151,25 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
 
     private int TransmitByRing(XdpSocket socket, FrameDescriptor* batch, int count)
     {
+        var sent = TransmitChunks(socket, batch, count);
+        if (sent < count)
+        {
+            while (sent < count && batch[sent].Address >= _jumboStart && TryTransmitJumbo(socket, batch[sent]))
+            {
+                sent++;
+                sent += TransmitChunks(socket, batch + sent, count - sent);
+            }
+
+            Flush(socket);
+            Volatile.Write(ref _ringFullPackets, _ringFullPackets + count - sent);
+        }
+
+        return sent;
+    }
+
+    /// <summary>Sends packets up to the first in a jumbo buffer.</summary>
+    private int TransmitChunks(XdpSocket socket, FrameDescriptor* batch, int count)
+    {
         ref var ring = ref socket.Transmit;
         var accepted = ring.Reserve((uint)count);
         if (accepted < (uint)count)
@@ -156,12 +177,17 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
             // Full: send what is there, then offer the room that this made.
             Flush(socket);
             accepted = ring.Reserve((uint)count);
-            Volatile.Write(ref _ringFullPackets, _ringFullPackets + count - accepted);
         }
 
         for (var n = 0u; n < accepted; n++)
         {
             var descriptor = batch[n];
+            if (descriptor.Address >= _jumboStart)
+            {
+                accepted = n;
+                break;
+            }
+
             descriptor.Options = 0;
             Hold(descriptor.Address);
             ring.WriteDescriptor(n, descriptor);
@@ -174,6 +200,48 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
         }
 
         return (int)accepted;
+    }
+
+    /// <summary>Writes a packet to the TX ring in as many chunks as it needs, all or none, and frees its buffer.</summary>
+    private bool TryTransmitJumbo(XdpSocket socket, FrameDescriptor packet)
+    {
+        ref var ring = ref socket.Transmit;
+        var pieces = (packet.Length + (uint)_umem.FrameSize - 1) >> _chunkShift;
+        if (ring.Reserve(pieces) < pieces)
+        {
+            Flush(socket);
+            if (ring.Reserve(pieces) < pieces)
+            {
+                return false;
+            }
+        }
+
+        if (_umem.Frames.FreeCount < pieces)
+        {
+            TakeCompletions(socket);
+            if (_umem.Frames.FreeCount < pieces)
+            {
+                return false;
+            }
+        }
+
+        var left = packet.Length;
+        var source = _umem.Memory + packet.Address;
+        for (var n = 0u; n < pieces; n++)
+        {
+            // SAFETY: there are enough chunks; a piece is no longer than one, and the pieces together are the packet.
+            _ = _umem.Frames.TryAllocate(out var address);
+            var length = Math.Min(left, (uint)_umem.FrameSize);
+            Unsafe.CopyBlockUnaligned(_umem.Memory + address, source, length);
+            source += length;
+            left -= length;
+            Hold(address);
+            ring.WriteDescriptor(n, new FrameDescriptor(address, length) { Options = left > 0 ? IfXdp.PacketContinues : 0 });
+        }
+
+        ring.Submit(pieces);
+        _umem.Frames.Free(packet.Address);
+        return true;
     }
 
     /// <inheritdoc/>
@@ -223,6 +291,7 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
             }
         }
 
+        addresses.AddRange(_sockets.Select(socket => socket.Joiner.Abandon()).OfType<ulong>());
         _umem.ReturnFrames([.. addresses], _port.IsZeroCopy ? ZeroCopyQuarantineMilliseconds : 0);
     }
 
@@ -242,9 +311,15 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
         return n;
     }
 
-    private int ReceiveFrom(ref ConsumerRing ring, FrameDescriptor* batch, uint capacity)
+    private int ReceiveFrom(XdpSocket socket, FrameDescriptor* batch, uint capacity)
     {
+        ref var ring = ref socket.Receive;
         var count = ring.Peek(capacity);
+        if (socket.IsScattered)
+        {
+            return ReceivePieces(socket, batch, count);
+        }
+
         for (var n = 0u; n < count; n++)
         {
             // SAFETY: the batch has room for capacity descriptors, count of them are in the ring.
@@ -258,6 +333,33 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
         }
 
         return (int)count;
+    }
+
+    /// <summary>Receives where packets may take several descriptors; at most as many packets as descriptors.</summary>
+    private int ReceivePieces(XdpSocket socket, FrameDescriptor* batch, uint count)
+    {
+        var packets = 0;
+        for (var n = 0u; n < count; n++)
+        {
+            // SAFETY: as in ReceiveFrom, and packets <= n.
+            var piece = socket.Receive.ReadDescriptor(n);
+            Release(piece.Address);
+            if (piece.Options == 0 && !socket.Joiner.IsOpen)
+            {
+                batch[packets++] = piece;
+            }
+            else if (socket.Joiner.TryJoin(piece, out var packet))
+            {
+                batch[packets++] = packet;
+            }
+        }
+
+        if (count > 0)
+        {
+            socket.Receive.Release(count);
+        }
+
+        return packets;
     }
 
     private void Refill(XdpSocket socket, int target)
@@ -338,7 +440,14 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
 
         var statistics = ReadStatistics();
         ReportLostInjections();
-        Counters.SetReceiveLoss(statistics.Dropped + statistics.ReceiveRingFull, statistics.ReceiveInvalid);
+        var (withoutBuffer, tooLong) = (0L, 0L);
+        foreach (var socket in _sockets)
+        {
+            withoutBuffer += socket.Joiner.WithoutBuffer;
+            tooLong += socket.Joiner.TooLong;
+        }
+
+        Counters.SetReceiveLoss(statistics.Dropped + statistics.ReceiveRingFull + withoutBuffer, statistics.ReceiveInvalid + tooLong);
     }
 
     /// <summary>Runs that the kernel refuses are no way to send: this port goes back to the ring for good.</summary>

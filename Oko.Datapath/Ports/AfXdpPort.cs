@@ -107,6 +107,15 @@ public sealed class AfXdpPort : DevicePort
     internal override int LaneOf(int queue) => queue % _resources.LaneCount;
 
     /// <inheritdoc/>
+    /// <remarks>What fits a chunk is left to the device to judge, as hardware often takes some more tags than its MTU says.</remarks>
+    protected override int MaxPacketSizeFor(int mtu)
+    {
+        const int headers = 14 + (2 * 4);
+        var frameSize = _resources.Sockets[0].Umem.FrameSize;
+        return _resources.IsScattered ? Math.Clamp(mtu + headers, frameSize, Umem.MaxJumboPacketSize) : frameSize;
+    }
+
+    /// <inheritdoc/>
     protected override void OnRunning()
     {
         // Not yet there while the port is made.

@@ -1,3 +1,4 @@
+using Oko.Datapath.AfXdp;
 using Oko.Datapath.Interop;
 
 namespace Oko.Datapath.Ports;
@@ -31,6 +32,7 @@ public abstract class DevicePort : Port
             return false;
         }
 
+        MaxPacketSize = MaxPacketSizeFor(link.Mtu);
         if (link.IsRunning)
         {
             OnRunning();
@@ -50,6 +52,9 @@ public abstract class DevicePort : Port
         StateBits = StateLinkDown;
         return StateBits != before;
     }
+
+    /// <summary>Longest packet that the port takes while its device has this MTU.</summary>
+    protected virtual int MaxPacketSizeFor(int mtu) => Umem.MaxJumboPacketSize;
 
     /// <summary>The link is up: what it refused before it may now take.</summary>
     protected virtual void OnRunning()

@@ -33,10 +33,10 @@ public sealed unsafe class MemoryPort : SingleLanePort
     /// <summary>What <see cref="MayCarryPartialChecksums"/> says.</summary>
     public bool PartialChecksums { get; init; }
 
-    /// <summary>Any thread: a frame arrives. At most <see cref="Umem.MaxPacketSize"/> bytes.</summary>
+    /// <summary>Any thread: a frame arrives. At most <see cref="Umem.MaxJumboPacketSize"/> bytes.</summary>
     public void Push(ReadOnlySpan<byte> frame)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(frame.Length, Umem.MaxPacketSize);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(frame.Length, Umem.MaxJumboPacketSize);
         _incoming.Enqueue(frame.ToArray());
         if (Interlocked.Exchange(ref _isSignalled, 1) == 0)
         {
@@ -48,7 +48,7 @@ public sealed unsafe class MemoryPort : SingleLanePort
     public byte[]? Take(TimeSpan timeout) => _outgoing.TryTake(out var frame, timeout) ? frame : null;
 
     /// <inheritdoc/>
-    // SAFETY: a frame of the UMEM has MaxPacketSize bytes behind its headroom, and Push refuses more.
+    // SAFETY: the frame that is taken has room for the packet behind its headroom; Push refuses what a jumbo buffer does not hold.
     public override int Receive(FrameDescriptor* batch, int capacity)
     {
         // Cleared before the queue is read: a frame that comes later signals again.
@@ -59,16 +59,12 @@ public sealed unsafe class MemoryPort : SingleLanePort
         }
 
         var count = 0;
-        while (count < capacity && !_incoming.IsEmpty && Umem.Frames.TryAllocate(out var address))
+        while (count < capacity && _incoming.TryPeek(out var frame) && Umem.TryAllocate(Umem.Headroom + frame.Length, out var address))
         {
-            if (!_incoming.TryDequeue(out var frame))
-            {
-                Umem.Frames.Free(address);
-                break;
-            }
-
+            // Nobody else takes any.
+            _ = _incoming.TryDequeue(out _);
             address += Umem.Headroom;
-            frame.CopyTo(new Span<byte>(Umem.Memory + address, Umem.MaxPacketSize));
+            frame.CopyTo(new Span<byte>(Umem.Memory + address, frame.Length));
             batch[count++] = new FrameDescriptor { Address = address, Length = (uint)frame.Length };
         }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Oko.Datapath.AfXdp;
 
 namespace Oko.Datapath.Ports;
 
@@ -16,7 +17,8 @@ public abstract class Port : IDisposable
 
     private uint _configBits;
     private uint _stateBits = StateLive;
-    private long _handOverDropped;
+    private int _maxPacketSize = Umem.MaxJumboPacketSize;
+    private long _handOverDropped, _tooLongDropped;
 
     /// <summary>Names the port.</summary>
     /// <param name="number">OpenFlow port number.</param>
@@ -48,7 +50,7 @@ public abstract class Port : IDisposable
     {
         get
         {
-            var sum = new PortStatistics { SendDropped = Volatile.Read(ref _handOverDropped) };
+            var sum = new PortStatistics { SendDropped = Volatile.Read(ref _handOverDropped) + Volatile.Read(ref _tooLongDropped) };
             foreach (var lane in Lanes)
             {
                 sum += lane.Counters.Read();
@@ -79,6 +81,13 @@ public abstract class Port : IDisposable
         set => Volatile.Write(ref _stateBits, value);
     }
 
+    /// <summary>Longest packet that the port takes, in bytes; longer ones are dropped and counted.</summary>
+    public int MaxPacketSize
+    {
+        get => Volatile.Read(ref _maxPacketSize);
+        protected set => Volatile.Write(ref _maxPacketSize, value);
+    }
+
     /// <summary>Current speed in kilobits per second, 0 if unknown.</summary>
     public virtual uint CurrentSpeedKbps => 0;
 
@@ -93,6 +102,9 @@ public abstract class Port : IDisposable
 
     /// <summary>Any worker: packets for the port found the way to its owner full.</summary>
     internal void AddHandOverDropped(long packets) => Interlocked.Add(ref _handOverDropped, packets);
+
+    /// <summary>Any worker: a packet was longer than <see cref="MaxPacketSize"/>.</summary>
+    internal void AddTooLong() => Interlocked.Increment(ref _tooLongDropped);
 
     /// <inheritdoc/>
     public void Dispose()

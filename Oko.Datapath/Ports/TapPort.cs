@@ -13,7 +13,10 @@ namespace Oko.Datapath.Ports;
 /// The device lives as long as the process, however that dies.</remarks>
 public sealed unsafe class TapPort : DevicePort
 {
+    private const int EthernetBytes = 14, VlanBytes = 4;
+
     private readonly int _handle;
+    private volatile int _mtu;
     private bool _isDisposed;
 
     private TapPort(int handle, LinkInfo link, uint number, Umem umem)
@@ -69,6 +72,13 @@ public sealed unsafe class TapPort : DevicePort
     }
 
     /// <inheritdoc/>
+    protected override int MaxPacketSizeFor(int mtu)
+    {
+        _mtu = mtu;
+        return base.MaxPacketSizeFor(mtu);
+    }
+
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (!_isDisposed)
@@ -88,12 +98,13 @@ public sealed unsafe class TapPort : DevicePort
         public override int Receive(FrameDescriptor* batch, int capacity)
         {
             var count = 0;
-            while (count < capacity && !port.IsGone && Umem.Frames.TryAllocate(out var address))
+            var largest = port._mtu + EthernetBytes + VlanBytes < Umem.MaxPacketSize ? Umem.MaxPacketSize : Umem.MaxJumboPacketSize;
+            while (count < capacity && !port.IsGone && Umem.TryAllocate(Umem.Headroom + largest, out var address))
             {
                 var data = address + Umem.Headroom;
-                // SAFETY: a frame has MaxPacketSize bytes behind its headroom, and the kernel writes no more than it is told.
-                var size = Tun.Read(port._handle, Umem.Memory + data, (nuint)Umem.MaxPacketSize);
-                if (size > 0 && size < Umem.MaxPacketSize)
+                // SAFETY: the frame has so many bytes behind its headroom, and the kernel writes no more than it is told.
+                var size = Tun.Read(port._handle, Umem.Memory + data, (nuint)largest);
+                if (size > 0 && size < largest)
                 {
                     batch[count++] = new FrameDescriptor { Address = data, Length = (uint)size };
                     continue;
@@ -105,7 +116,7 @@ public sealed unsafe class TapPort : DevicePort
                     break;
                 }
 
-                // It filled the frame, so it may have been cut: the device's MTU was raised above what a frame holds.
+                // It filled the frame, so it may have been cut: the device's MTU is above what a frame holds.
                 Counters.SetReceiveLoss(0, ++_receiveErrors);
             }
 

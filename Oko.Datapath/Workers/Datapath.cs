@@ -72,7 +72,7 @@ public sealed class Datapath : IDisposable
 
         Umems = [.. Enumerable.Range(0, options.Workers).Select(_ => new Umem(options.FrameCount, options.FrameSize, options.FrameMemory))];
         _tables = [.. Enumerable.Range(0, options.TableCount).Select(_ => new FlowTable(options.Workers))];
-        _packetIns = [.. Enumerable.Range(0, options.Workers).Select(_ => new PacketInRing(options.PacketInSlots, options.FrameSize, _packetInBell))];
+        _packetIns = [.. Enumerable.Range(0, options.Workers).Select(_ => new PacketInRing(options.PacketInSlots, Umem.JumboSize, _packetInBell))];
         var learned = new LearningTable();
         _workers =
         [
@@ -233,11 +233,11 @@ public sealed class Datapath : IDisposable
     public DatapathBalance GetBalance() => _workers.Select(worker => worker.Pipeline.Balance).Aggregate(DatapathBalance.Add);
 
     /// <summary>
-    /// Queues a packet-out for the worker. Any thread. False when the frame is larger than a UMEM frame or the ring is full.
+    /// Queues a packet-out for the worker. Any thread. False when the frame has more than <see cref="Umem.MaxJumboPacketSize"/> bytes or the ring is full.
     /// </summary>
     public bool TryInject(ReadOnlySpan<byte> frame, uint inPort, ImmutableArray<DatapathAction> actions)
     {
-        if (frame.Length > Umem.MaxPacketSize || !_injected.TryWrite(new InjectRequest(frame.ToArray(), inPort, actions)))
+        if (frame.Length > Umem.MaxJumboPacketSize || !_injected.TryWrite(new InjectRequest(frame.ToArray(), inPort, actions)))
         {
             return false;
         }

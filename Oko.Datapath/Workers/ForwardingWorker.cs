@@ -327,15 +327,16 @@ internal sealed unsafe class ForwardingWorker : IDisposable
         var taken = 0;
         for (; taken < BatchSize && ring.TryTake(out var packet); taken++)
         {
-            if (!_umem.Frames.TryAllocate(out var address))
+            // All workers have as many chunks, so that an address means the same in their memories.
+            var offset = _umem.OffsetInFrame(packet.Frame.Address);
+            if (!_umem.TryAllocate(offset + (int)packet.Frame.Length, out var address))
             {
                 _pipeline.CountHandedOverWithoutFrame();
                 continue;
             }
 
-            // SAFETY: frames of all workers have the same size, so what fits the one fits the other at the same place. The sender leaves its
-            // frame alone until Release.
-            address += packet.Frame.Address & ((ulong)_umem.FrameSize - 1);
+            // SAFETY: the frame has room for the packet behind the same offset. The sender leaves its frame alone until Release.
+            address += (uint)offset;
             Buffer.MemoryCopy(ring.Source.Memory + packet.Frame.Address, _umem.Memory + address, packet.Frame.Length, packet.Frame.Length);
             _pipeline.ProcessHandedOver(packet.Port, packet.Queue, address, (int)packet.Frame.Length);
         }
@@ -346,14 +347,14 @@ internal sealed unsafe class ForwardingWorker : IDisposable
 
     private void Inject(InjectRequest request)
     {
-        if (!_umem.Frames.TryAllocate(out var address))
+        if (!_umem.TryAllocate(Umem.Headroom + request.Frame.Length, out var address))
         {
             _pipeline.CountInjectedWithoutFrame();
             return;
         }
 
         address += Umem.Headroom;
-        // SAFETY: Datapath.TryInject refuses frames that are larger than a UMEM frame behind its headroom.
+        // SAFETY: the frame has room for the packet behind its headroom; Datapath.TryInject refuses what a jumbo buffer does not hold.
         request.Frame.CopyTo(new Span<byte>(_umem.Memory + address, request.Frame.Length));
         var packet = new PacketView { Data = _umem.Memory + address, Address = address, Length = request.Frame.Length, InPort = request.InPort };
         _pipeline.ProcessInjected(ref packet, request.Actions);

@@ -46,6 +46,28 @@ public sealed unsafe class AfXdpPortTests
         bounce.LostFrames.Should().Be(0, "each chunk is free, or in a fill ring, at the end");
     }
 
+    [TestCase(XdpMode.Native)]
+    [TestCase(XdpMode.Generic)]
+    public void TwoPorts_LargeMtu_JumboPacketsPassBothWays(XdpMode mode)
+    {
+        using var network = new Network("okoxdp", 2);
+        network.SetMtu(1, 9600);
+        network.SetMtu(2, 9600);
+        NoOffloads(network, 2);
+        using var bounce = new Bounce(network, new AfXdpOptions { Mode = mode });
+        network.Ping(1, 2).Should().Be(3);
+
+        foreach (var size in new[] { 1700, 1800, 3500, 8972, 9572 })
+        {
+            network.PingWhole(1, 2, size, 20).Should().Be(20, "packets of {0} bytes pass", size);
+            network.PingWhole(2, 1, size, 20).Should().Be(20, "packets of {0} bytes pass", size);
+        }
+
+        bounce.Stop();
+        bounce.LostFrames.Should().Be(0, "each chunk is free, or in a fill ring, at the end");
+        bounce.LostBuffers.Should().Be(0, "each jumbo buffer is free at the end");
+    }
+
     [Test]
     public void Injection_PeerTakesXdpFrames_KeepsOrderAndContent()
     {
@@ -211,13 +233,13 @@ public sealed unsafe class AfXdpPortTests
     public void Open_MtuTooLarge_SaysTheLimit()
     {
         using var network = new Network("okoxdp", 1);
-        Command.Check(10, "ip", "-n", network.SwitchSpace, "link", "set", "p1", "mtu", "9000");
+        Command.Check(10, "ip", "-n", network.SwitchSpace, "link", "set", "p1", "mtu", "20000");
         Namespace.Run(network.SwitchSpace, () =>
         {
             using var umem = new Umem(64);
             var opening = () => AfXdpPort.Open("p1", 1, [umem], Native);
 
-            opening.Should().Throw<PortOpenException>().WithMessage("interface p1 has MTU 9000*at most 1774*mtu 1500*4096*");
+            opening.Should().Throw<PortOpenException>().WithMessage("interface p1 has MTU 20000*at most 16110*mtu 9000*");
         });
     }
 

@@ -42,7 +42,7 @@ internal static partial class ErrorCases
         new(BadRequestCode.BadPort, "a packet-out that came from FLOOD", PacketOut(Output(1), Frame(), inPort: 0xFFFFFFFB)),
         new(BadRequestCode.BadPacket, "a packet-out without a packet", PacketOut(Output(1), "")),
         new(BadRequestCode.BadPacket, "a packet-out shorter than an Ethernet header", PacketOut(Output(1), Frame(13))),
-        new(BadRequestCode.BadPacket, "a packet-out longer than a frame can be", PacketOut(Output(1), Frame(9000))),
+        new(BadRequestCode.BadPacket, "a packet-out longer than a frame can be", PacketOut(Output(1), Frame(16129))),
         new(BadRequestCode.MultipartBufferOverflow, "a multipart request of more than a megabyte", Multipart(12, string.Concat(Enumerable.Repeat(TableFeatures(0), 1000)), flags: 1))
         {
             Before = [.. Enumerable.Repeat(Multipart(12, string.Concat(Enumerable.Repeat(TableFeatures(0), 1000)), flags: 1), 16)],

@@ -10,7 +10,7 @@ public sealed class PacketPathTests
     private static readonly HashSet<string> Exceptions =
     [
         // Not a packet's: the worker's start, its sleep when there is no packet, and what the control thread has it do between two rounds.
-        "Sched.PinCurrentThread", "ForwardingWorker.Sleep", "Action.Invoke", "ForwardingWorker.RebuildPollSet",
+        "Sched.PinCurrentThread", "Sched.RaiseCurrentThread", "ForwardingWorker.Sleep", "Action.Invoke", "ForwardingWorker.RebuildPollSet",
 
         // The compiled filter: the verifier bounds what it does.
         "FilterMethod.Invoke",
@@ -25,7 +25,7 @@ public sealed class PacketPathTests
         "FrameAllocator.FailFreedTwice",
 
         // Ports without a network, of tests; and of `oko bench`, which stops its clock meanwhile.
-        "MemoryPort.Receive", "MemoryPort.Transmit", "TraceLane.TryTurn",
+        "MemoryPort.Receive", "MemoryPort.Transmit", "TraceLane.TryTurn", "ReplayPort.TryTurn",
     ];
 
     /// <summary>What may be called of the class library: a type and a method, or all of a type. None of it allocates or waits.</summary>

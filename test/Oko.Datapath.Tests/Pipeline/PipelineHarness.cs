@@ -20,7 +20,7 @@ internal sealed unsafe class PipelineHarness : IDisposable
     {
         Umem = new Umem(FrameCount);
         Tables = [.. Enumerable.Range(0, tables).Select(_ => new FlowTable())];
-        PacketIns = new PacketInRing(64, Umem.FrameSize, _bell);
+        PacketIns = new PacketInRing(64, Umem.JumboSize, _bell);
         Pipeline = new PacketPipeline(Tables, Umem, PacketIns, new LearningTable(), 0);
         _ports = [.. Enumerable.Range(1, ports).Select(number => new SinkPort(Umem, (uint)number))];
         Pipeline.Ports = new PortSet([.. _ports.Select(port => PortQueue.Open(port, Umem, _ => throw new InvalidOperationException("there is one worker")))], Umem);
@@ -36,6 +36,9 @@ internal sealed unsafe class PipelineHarness : IDisposable
 
     /// <summary>A port.</summary>
     public Port Port(uint number) => _ports[number - 1];
+
+    /// <summary>Lets a port take packets of so many bytes at most.</summary>
+    public void Limit(uint port, int maxPacketSize) => _ports[port - 1].Limit(maxPacketSize);
 
     /// <summary>What was sent, as port and frame; kept only while <see cref="Records"/> is set.</summary>
     public List<(uint Port, byte[] Frame)> Sent { get; } = [];
@@ -58,7 +61,7 @@ internal sealed unsafe class PipelineHarness : IDisposable
         Sent.Clear();
         for (var index = 0; index < count; index++)
         {
-            Umem.Frames.TryAllocate(out var address);
+            Umem.TryAllocate(Umem.Headroom + frame.Length, out var address);
             address += Umem.Headroom;
             frame.CopyTo(new Span<byte>(Umem.Memory + address, frame.Length));
             _batch[index] = new FrameDescriptor(address, (uint)frame.Length);
@@ -102,7 +105,7 @@ internal sealed unsafe class PipelineHarness : IDisposable
     public List<(uint Port, byte[] Frame)> Inject(uint port, ReadOnlySpan<byte> frame, params DatapathAction[] actions)
     {
         Sent.Clear();
-        Umem.Frames.TryAllocate(out var address);
+        Umem.TryAllocate(Umem.Headroom + frame.Length, out var address);
         address += Umem.Headroom;
         frame.CopyTo(new Span<byte>(Umem.Memory + address, frame.Length));
         var packet = new PacketView { Data = Umem.Memory + address, Address = address, Length = frame.Length, InPort = port };
@@ -118,6 +121,7 @@ internal sealed unsafe class PipelineHarness : IDisposable
     {
         Pipeline.Balance.IsBalanced.Should().BeTrue("balance is {0}", Pipeline.Balance);
         Umem.Frames.FreeCount.Should().Be(FrameCount, "every frame must have come back");
+        Umem.Frames.FreeJumboCount.Should().Be(Umem.JumboCount, "every jumbo buffer must have come back");
         PacketIns.Dispose();
         _bell.Dispose();
         Umem.Dispose();
@@ -145,6 +149,8 @@ internal sealed unsafe class PipelineHarness : IDisposable
         private int _count, _used;
 
         public override string ModeText => "sink";
+
+        public void Limit(int maxPacketSize) => MaxPacketSize = maxPacketSize;
 
         public override int Receive(FrameDescriptor* batch, int capacity) => 0;
 

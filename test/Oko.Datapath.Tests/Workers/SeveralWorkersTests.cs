@@ -61,6 +61,21 @@ public sealed class SeveralWorkersTests
     }
 
     [Test]
+    public void Forward_JumboToPortOfAnotherWorker_KeepsBytes()
+    {
+        Add(1, In(1), Bench.Apply(Output(2)));
+        var frame = new byte[9014];
+        new Random(1).NextBytes(frame);
+        for (var time = 0; time < 3 * Umem.JumboCount; time++)
+        {
+            _ports[0].Push(frame);
+            _ports[1].Take(Patience).Should().Equal(frame);
+        }
+
+        SpinWait.SpinUntil(() => _datapath.Umems.All(umem => umem.Frames.FreeJumboCount == Umem.JumboCount), Patience).Should().BeTrue("every buffer must have come back");
+    }
+
+    [Test]
     public void Count_EntriesTablesGroupsMeters_SumOverWorkers()
     {
         const int count = 500;

@@ -1,3 +1,4 @@
+using Oko.Datapath.AfXdp;
 using Oko.Datapath.Packet;
 using Oko.Datapath.Pipeline;
 using Oko.Datapath.Ports;
@@ -110,9 +111,9 @@ public sealed class WorkerTests
     public void TryInject_TooLarge_IsRefused()
     {
         using var bench = new Bench();
-        bench.Datapath.TryInject(new byte[bench.Datapath.Umem.MaxPacketSize + 1], 1, [Output(2)]).Should().BeFalse();
-        bench.Datapath.TryInject(new byte[bench.Datapath.Umem.MaxPacketSize], 1, [Output(2)]).Should().BeTrue();
-        bench.Expect(2).Should().HaveCount(bench.Datapath.Umem.MaxPacketSize);
+        bench.Datapath.TryInject(new byte[Umem.MaxJumboPacketSize + 1], 1, [Output(2)]).Should().BeFalse();
+        bench.Datapath.TryInject(new byte[Umem.MaxJumboPacketSize], 1, [Output(2)]).Should().BeTrue();
+        bench.Expect(2).Should().HaveCount(Umem.MaxJumboPacketSize);
     }
 
     [Test]

@@ -41,6 +41,9 @@ internal sealed unsafe class Bounce : IDisposable
     /// <summary>Chunks that neither are free nor come back from the closed ports.</summary>
     public int LostFrames { get; private set; }
 
+    /// <summary>Jumbo buffers that are not free at the end.</summary>
+    public int LostBuffers { get; private set; }
+
     public void Open(string name) => Ports.Add(AfXdpPort.Open(name, (uint)Ports.Count + 1, [_umem], _options));
 
     public void Close(int index)
@@ -124,6 +127,7 @@ internal sealed unsafe class Bounce : IDisposable
         Open(names[^1]);
         Ports[0].Lanes[0].Reap();
         LostFrames = 8192 - 2048 - _umem.Frames.FreeCount;
+        LostBuffers = Umem.JumboCount - _umem.Frames.FreeJumboCount;
         Close(0);
     }
 

@@ -73,12 +73,28 @@ public sealed class Network : IDisposable
     public static CommandResult TryIn(string space, int seconds, params string[] command) =>
         Command.Run(seconds, "ip", ["netns", "exec", space, .. command]);
 
+    /// <summary>Sets the MTU of both ends of a host's link.</summary>
+    public void SetMtu(int host, int mtu)
+    {
+        Ip("-n", SwitchSpace, "link", "set", $"p{host}", "mtu", mtu.ToString());
+        Ip("-n", HostSpace(host), "link", "set", "eth0", "mtu", mtu.ToString());
+    }
+
+    /// <summary>Pings with so many bytes that may not be cut into fragments; the number of answers.</summary>
+    public int PingWhole(int from, int to, int bytes, int count) => Answers(TryIn(HostSpace(from), 30, "ping", "-n", "-q", "-c", count.ToString(),
+        "-i", "0.01", "-W", "1", "-M", "do", "-s", bytes.ToString(), Address(to)));
+
     /// <summary>Pings from host to host; the number of answers.</summary>
     public int Ping(int from, int to, int count = 3, double interval = 0.1)
     {
         var result = TryIn(HostSpace(from), 30 + (int)(count * interval), "ping", "-n", "-q", "-c", count.ToString(),
             "-i", interval.ToString("0.###"), "-W", "1", Address(to));
-        var line = result.Output.Split('\n').Single(text => text.Contains("packets transmitted", StringComparison.Ordinal));
+        return Answers(result);
+    }
+
+    private static int Answers(CommandResult ping)
+    {
+        var line = ping.Output.Split('\n').Single(text => text.Contains("packets transmitted", StringComparison.Ordinal));
         return int.Parse(line.Split(", ")[1].Split(' ')[0]);
     }
 
