@@ -14,13 +14,13 @@ public sealed class OsKen : IDisposable
     private readonly StringBuilder _log = new();
     private readonly HttpClient _http;
 
-    private OsKen(Network network, int port, string application, string[] options)
+    private OsKen(Network network, int port, string application, string[] options, params string[] environment)
     {
         Command.Need("osken-manager");
         var path = Path.Combine(_folder, "http");
         _process = Command.Start("ip",
         [
-            "netns", "exec", network.SwitchSpace, "env", $"OKO_HTTP={path}", "/usr/bin/python3", "/usr/bin/osken-manager",
+            "netns", "exec", network.SwitchSpace, "env", $"OKO_HTTP={path}", .. environment, "/usr/bin/python3", "/usr/bin/osken-manager",
             "--ofp-listen-host", "127.0.0.1", "--ofp-tcp-listen-port", port.ToString(), .. options,
             Path.Combine(SwitchProcess.Repository, application),
         ]);
@@ -58,6 +58,10 @@ public sealed class OsKen : IDisposable
 
     /// <summary>Starts an application without HTTP.</summary>
     public static OsKen Start(Network network, int port, string application, params string[] options) => new(network, port, application, options);
+
+    /// <summary>Starts the controller of a sample filter, which is to upload that object.</summary>
+    public static OsKen StartSample(Network network, int port, string application, string target) =>
+        new(network, port, application, [], $"PYTHONPATH={Path.Combine(SwitchProcess.Repository, "samples", "controllers")}", $"OKO_FILTER={target}");
 
     /// <summary>Starts <c>ofctl_http.py</c> and waits until it answers.</summary>
     public static OsKen StartHttp(Network network, int port, params string[] options)

@@ -1,0 +1,93 @@
+using System.Text.RegularExpressions;
+using Oko.System.Tests.Lab;
+
+namespace Oko.System.Tests;
+
+/// <summary>The filters of <c>samples/filters</c>: on each packet of its capture, the built binary says what a model in Python says that
+/// sees the packets through tshark.</summary>
+public sealed class SampleFilterTests
+{
+    private static string Samples => Path.Combine(SwitchProcess.Repository, "samples", "filters");
+
+    [TestCaseSource(nameof(Tested))]
+    public void Filter_OnEachPacketOfItsCapture_SaysWhatItsModelSays(string name)
+    {
+        Command.Need("clang", "tshark", "python3");
+        var result = Command.Run(120, Path.Combine(Samples, "verify"), name);
+        result.ExitCode.Should().Be(0, result.All);
+        result.Output.Should().Contain($"{name}: ").And.Contain("all as the model says");
+        TestContext.Out.WriteLine(result.Output);
+    }
+
+    [Test]
+    public void P0fSignatures_AreWhatTheCompilerMakesOfTheDatabase()
+    {
+        Command.Need("python3");
+        var folder = Path.Combine(Samples, "p0f");
+        Command.Check(20, Path.Combine(folder, "compile"), Path.Combine(folder, "example.fp"))
+            .Should().Be(File.ReadAllText(Path.Combine(folder, "signatures.h")), "run ./compile example.fp > signatures.h");
+    }
+
+    [TestCase("sig = *:64:0:*:mss*4,7:mss:df:0", "line 2: a signature before the first label")]
+    [TestCase("label = s:unix:Linux", "line 2: label 's:unix:Linux': write s:class:name:flavor")]
+    [TestCase("label = s:a:b:c\nsig = *:64:0:*:mss*4,7:mss:df", "line 3: 7 fields; a signature has 8")]
+    [TestCase("label = s:a:b:c\nsig = *:64:0:*:mss*4,7:mss,?9:df:0", "line 3: option '?9': allowed are nop")]
+    [TestCase("label = s:a:b:c\nsig = *:300:0:*:mss*4,7:mss:df:0", "line 3: ttl '300': allowed are 1 to 255")]
+    [TestCase("label = s:a:b:c\nsig = *:64:0:*:mss*4,7:mss:fd:0", "line 3: quirk 'fd': allowed are df id+")]
+    [TestCase("label = s:a:b:c", "no signatures in a section [tcp:request]")]
+    public void P0fCompiler_WrongDatabase_SaysLineAndWhatIsAllowed(string text, string expected)
+    {
+        Command.Need("python3");
+        var file = Path.Combine(TestContext.CurrentContext.WorkDirectory, TestContext.CurrentContext.Test.ID + ".fp");
+        File.WriteAllText(file, "[tcp:request]\n" + text + "\n");
+        var result = Command.Run(20, Path.Combine(Samples, "p0f", "compile"), file);
+        result.ExitCode.Should().Be(1);
+        result.All.Should().StartWith(expected).And.NotContain("Traceback");
+    }
+
+    [TestCaseSource(nameof(Tested))]
+    public void Controller_OfTheFilter_InstallsIt(string name)
+    {
+        using var network = new Network("okofilt", 2);
+        var target = Filters.CompileSample(name);
+        using var controller = OsKen.StartSample(network, 6653, $"samples/filters/{name}/controller.py", target);
+        using var oko = SwitchProcess.StartWithListener(network, 2, "--controller", "tcp:127.0.0.1:6653");
+        Await.Until(() => controller.Log.Contains($"{name} is in force", StringComparison.Ordinal), 60, "installation; the log: " + controller.Log);
+        Await.Until(() => oko.Oko("flow", "list").Contains("filter=1", StringComparison.Ordinal), 20, "entry with the filter");
+        oko.Oko("filter", "list").Should().Contain(name);
+        if (name != "stateful-firewall")
+        {
+            network.Ping(1, 2, count: 5).Should().Be(5, "what the filter does not match is forwarded");
+        }
+
+        controller.Log.Should().NotContain("Traceback").And.NotContain("refused");
+    }
+
+    [Test]
+    public void Readme_CommandsAsPrinted_BlockTheFlood()
+    {
+        if (Environment.UserName != "root")
+        {
+            Assert.Ignore("needs root: it makes network namespaces");
+        }
+
+        Command.Need("bash", "clang", "curl", "dotnet", "nstat", "python3");
+        var blocks = Regex.Matches(File.ReadAllText(Path.Combine(Samples, "README.md")), "^```sh\n(.*?)^```$", RegexOptions.Singleline | RegexOptions.Multiline);
+        blocks.Count.Should().BePositive();
+        // Whatever fails, processes and namespaces go.
+        var script = Path.Combine(TestContext.CurrentContext.WorkDirectory, "walk-through.sh");
+        File.WriteAllText(script, string.Join('\n',
+            [$"cd '{SwitchProcess.Repository}'", "trap 'kill $(jobs -p) 2>/dev/null || true; samples/demo/network down; rm -rf /tmp/okodemo' EXIT", .. blocks.Select(block => block.Groups[1].Value)]));
+        var result = Command.Run(420, "bash", "-eu", script);
+        result.ExitCode.Should().Be(0, result.All);
+        TestContext.Out.WriteLine(result.Output);
+        result.Output.Should().Contain("h2: HTTP 200");
+        var dropped = Regex.Match(result.Output, "n_packets=(\\d+), n_bytes=\\d+, priority=100,filter=1 actions=drop");
+        dropped.Success.Should().BeTrue(result.All);
+        int.Parse(dropped.Groups[1].Value).Should().BeGreaterThan(2500, "of 5,000 SYNs 200 may pass, and 100 per second").And.BeLessThanOrEqualTo(5001);
+        Regex.Matches(result.Output, "5000 SYNs sent").Should().HaveCount(2);
+    }
+
+    private static IEnumerable<string> Tested() =>
+        Directory.GetFiles(Samples, "test.py", SearchOption.AllDirectories).Select(file => Path.GetFileName(Path.GetDirectoryName(file)!)).Order();
+}
