@@ -81,7 +81,7 @@ public class PacketOutTests
 
     [Test]
     public void PacketOut_LargerThanAFrame_BadPacket() =>
-        Refuse(new PacketOut(BufferId.NoBuffer, Controller, [Output(1)], new byte[9000]), BadRequestCode.BadPacket);
+        Refuse(new PacketOut(BufferId.NoBuffer, Controller, [Output(1)], new byte[16129]), BadRequestCode.BadPacket);
 
     [Test]
     public void PacketOut_ToAny_BadOutPort()
