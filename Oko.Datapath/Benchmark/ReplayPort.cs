@@ -1,8 +1,4 @@
-using System.Diagnostics;
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Oko.Datapath.AfXdp;
-using Oko.Datapath.Interop;
 using Oko.Datapath.Ports;
 
 namespace Oko.Datapath.Benchmark;
@@ -23,17 +19,9 @@ public sealed unsafe class ReplayPort : SingleLanePort
 
     private readonly PacketTrace _trace;
     private readonly NeighbourPort? _neighbour;
-    private readonly Eventfd _play = new();
-    private readonly ManualResetEventSlim _played = new();
-    private readonly FrameDescriptor* _segment = (FrameDescriptor*)NativeMemory.Alloc(SegmentPackets, (nuint)sizeof(FrameDescriptor));
     private readonly ulong[] _frames = new ulong[FrameCount];
-    private readonly List<double> _segmentNanoseconds = [];
+    private readonly SegmentPlayer _player;
     private int _position;
-    private int _next;
-    private int _written;
-    private bool _isPlaying;
-    private long _left, _packets, _elapsed, _allocated;
-    private long _started, _allocatedBefore;
 
     /// <summary>Makes a port.</summary>
     /// <param name="umem">Packet memory of the worker, <see cref="FrameCount"/> frames.</param>
@@ -45,16 +33,17 @@ public sealed unsafe class ReplayPort : SingleLanePort
     {
         _trace = trace;
         _neighbour = neighbour;
+        _player = new SegmentPlayer(SegmentPackets, WriteSegment);
     }
 
     /// <inheritdoc/>
     public override string ModeText => "trace in memory";
 
     /// <inheritdoc/>
-    public override int PollHandle => _play.Fd;
+    public override int PollHandle => _player.PollHandle;
 
     /// <summary>After <see cref="Play"/>: time per packet of each of its segments in nanoseconds.</summary>
-    public IReadOnlyList<double> SegmentNanoseconds => _segmentNanoseconds;
+    public IReadOnlyList<double> SegmentNanoseconds => _player.SegmentNanoseconds;
 
     /// <summary>Any thread but the worker's: has the worker receive packets and waits until all of them have left the switch.</summary>
     /// <param name="packets">How many, 1 or more.</param>
@@ -62,42 +51,20 @@ public sealed unsafe class ReplayPort : SingleLanePort
     /// <exception cref="TimeoutException">It took longer: the neighbour does not give all of them back. The port can play no more.</exception>
     public PlayFigures Play(long packets, TimeSpan limit)
     {
-        _played.Reset();
-        _left = packets;
-        _packets = _elapsed = _allocated = 0;
-        _segmentNanoseconds.Clear();
-        Volatile.Write(ref _isPlaying, true);
-        _play.Signal();
-        if (!_played.Wait(limit))
-        {
-            throw new TimeoutException($"{packets} packets had not left the switch after {limit.TotalSeconds} seconds");
-        }
-
-        return new PlayFigures(_packets, _elapsed, _allocated);
+        _player.Begin(packets);
+        return _player.Wait(limit);
     }
 
     /// <inheritdoc/>
     public override int Receive(FrameDescriptor* batch, int capacity)
     {
-        if (_next == _written)
-        {
-            // What has come back from the neighbour in an earlier round has been sent in that round.
-            if (!Volatile.Read(ref _isPlaying) || _neighbour is { Outside: > 0 } || !TryTurn())
-            {
-                return 0;
-            }
-        }
-
-        if (_neighbour is not null && _neighbour.Room < capacity)
+        // What has come back from the neighbour in an earlier round has been sent in that round.
+        if (_player.IsEmpty && (!_player.IsPlaying || _neighbour is { Outside: > 0 } || !_player.TryTurn()))
         {
             return 0;
         }
 
-        // SAFETY: _written <= SegmentPackets, and the caller's batch holds capacity descriptors.
-        var count = Math.Min(capacity, _written - _next);
-        new Span<FrameDescriptor>(_segment + _next, count).CopyTo(new Span<FrameDescriptor>(batch, capacity));
-        _next += count;
-        return count;
+        return _neighbour is not null && _neighbour.Room < capacity ? 0 : _player.Take(batch, capacity);
     }
 
     /// <inheritdoc/>
@@ -108,43 +75,9 @@ public sealed unsafe class ReplayPort : SingleLanePort
     }
 
     /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        NativeMemory.Free(_segment);
-        _play.Dispose();
-        _played.Dispose();
-    }
+    protected override void Dispose(bool disposing) => _player.Dispose();
 
-    /// <summary>All packets of a segment have been dealt with: stops the clock and writes the next, or ends.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryTurn()
-    {
-        if (_started != 0)
-        {
-            var elapsed = Stopwatch.GetTimestamp() - _started;
-            _elapsed += elapsed;
-            _allocated += GC.GetAllocatedBytesForCurrentThread() - _allocatedBefore;
-            _packets += _written;
-            _segmentNanoseconds.Add((double)elapsed / _written);
-        }
-
-        if (_left == 0)
-        {
-            _started = 0;
-            _next = _written = 0;
-            _isPlaying = false;
-            _play.Clear();
-            _played.Set();
-            return false;
-        }
-
-        WriteSegment();
-        _allocatedBefore = GC.GetAllocatedBytesForCurrentThread();
-        _started = Stopwatch.GetTimestamp();
-        return true;
-    }
-
-    private void WriteSegment()
+    private int WriteSegment(long most)
     {
         // In the order of memory, whatever order they came back in: a program that drops packets mixes them, and how fast a core reads packets depends on
         // that, too.
@@ -155,7 +88,7 @@ public sealed unsafe class ReplayPort : SingleLanePort
         }
 
         Array.Sort(_frames, 0, free);
-        var count = (int)Math.Min(_left, SegmentPackets);
+        var count = (int)most;
         while (free > count)
         {
             Umem.Frames.Free(_frames[--free]);
@@ -165,12 +98,10 @@ public sealed unsafe class ReplayPort : SingleLanePort
         {
             // SAFETY: all frames were free, twice as many as a segment has packets, and a frame holds what the trace was cut to.
             var address = _frames[index] + Umem.Headroom;
-            _segment[index] = new FrameDescriptor(address, (uint)_trace.CopyTo(_position, Umem.Memory + address));
+            _player.Segment[index] = new FrameDescriptor(address, (uint)_trace.CopyTo(_position, Umem.Memory + address));
             _position = _position + 1 == _trace.Count ? 0 : _position + 1;
         }
 
-        _next = 0;
-        _written = count;
-        _left -= count;
+        return count;
     }
 }

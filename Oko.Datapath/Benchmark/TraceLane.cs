@@ -1,8 +1,4 @@
-using System.Diagnostics;
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Oko.Datapath.AfXdp;
-using Oko.Datapath.Interop;
 using Oko.Datapath.Ports;
 
 namespace Oko.Datapath.Benchmark;
@@ -19,17 +15,10 @@ internal sealed unsafe class TraceLane : PortLane, IDisposable
 
     private readonly FlowTrace _trace;
     private readonly double _burstScale;
-    private readonly Eventfd _play = new();
-    private readonly ManualResetEventSlim _played = new();
-    private readonly FrameDescriptor* _segment = (FrameDescriptor*)NativeMemory.Alloc(SegmentPackets, (nuint)sizeof(FrameDescriptor));
+    private readonly SegmentPlayer _player;
     private RandomSequence _random;
     private int _flow;
     private int _burst;
-    private int _next;
-    private int _written;
-    private bool _isPlaying;
-    private long _left, _packets, _elapsed, _allocated;
-    private long _started, _allocatedBefore;
 
     internal TraceLane(TracePort port, Umem umem, FlowTrace trace, ulong seed, double burstScale)
         : base(port, umem)
@@ -37,42 +26,21 @@ internal sealed unsafe class TraceLane : PortLane, IDisposable
         _trace = trace;
         _random = new RandomSequence(seed);
         _burstScale = burstScale;
+        _player = new SegmentPlayer(SegmentPackets, WriteSegment);
     }
 
     /// <inheritdoc/>
-    public override int PollHandle => _play.Fd;
+    public override int PollHandle => _player.PollHandle;
 
     /// <summary>Any thread but the worker's: has the worker receive that many packets.</summary>
-    internal void Begin(long packets)
-    {
-        _played.Reset();
-        _left = packets;
-        _packets = _elapsed = _allocated = 0;
-        Volatile.Write(ref _isPlaying, true);
-        _play.Signal();
-    }
+    internal void Begin(long packets) => _player.Begin(packets);
 
     /// <summary>The same thread: waits until the worker has dealt with them.</summary>
-    internal PlayFigures Wait()
-    {
-        _played.Wait();
-        return new PlayFigures(_packets, _elapsed, _allocated);
-    }
+    internal PlayFigures Wait() => _player.Wait(Timeout.InfiniteTimeSpan);
 
     /// <inheritdoc/>
-    public override int Receive(FrameDescriptor* batch, int capacity)
-    {
-        if (_next == _written && !(Volatile.Read(ref _isPlaying) && TryTurn()))
-        {
-            return 0;
-        }
-
-        // SAFETY: _written <= SegmentPackets, and the caller's batch holds capacity descriptors.
-        var count = Math.Min(capacity, _written - _next);
-        new Span<FrameDescriptor>(_segment + _next, count).CopyTo(new Span<FrameDescriptor>(batch, capacity));
-        _next += count;
-        return count;
-    }
+    public override int Receive(FrameDescriptor* batch, int capacity) =>
+        _player.IsEmpty && !(_player.IsPlaying && _player.TryTurn()) ? 0 : _player.Take(batch, capacity);
 
     /// <inheritdoc/>
     public override int Transmit(int queue, FrameDescriptor* batch, int count)
@@ -87,55 +55,21 @@ internal sealed unsafe class TraceLane : PortLane, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    public void Dispose() => _player.Dispose();
+
+    private int WriteSegment(long most)
     {
-        NativeMemory.Free(_segment);
-        _play.Dispose();
-        _played.Dispose();
-    }
-
-    /// <summary>All packets of a segment have been dealt with: stops the clock and writes the next, or ends.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryTurn()
-    {
-        if (_started != 0)
-        {
-            _elapsed += Stopwatch.GetTimestamp() - _started;
-            _allocated += GC.GetAllocatedBytesForCurrentThread() - _allocatedBefore;
-            _packets += _written;
-        }
-
-        if (_left == 0)
-        {
-            _started = 0;
-            _next = _written = 0;
-            _isPlaying = false;
-            _play.Clear();
-            _played.Set();
-            return false;
-        }
-
-        WriteSegment();
-        _allocatedBefore = GC.GetAllocatedBytesForCurrentThread();
-        _started = Stopwatch.GetTimestamp();
-        return true;
-    }
-
-    private void WriteSegment()
-    {
-        var count = (int)Math.Min(_left, Math.Min(SegmentPackets, Umem.Frames.FreeCount - TracePort.SpareFrames));
+        var count = (int)Math.Min(most, Umem.Frames.FreeCount - TracePort.SpareFrames);
         for (var index = 0; index < count; index++)
         {
             // SAFETY: more frames are free than the segment has packets, and a frame holds all headers behind its headroom.
             Umem.Frames.TryAllocate(out var address);
             address += AfXdp.Umem.Headroom;
             var length = _trace.CopyTo(NextFlow(), Umem.Memory + address);
-            _segment[index] = new FrameDescriptor(address, (uint)length);
+            _player.Segment[index] = new FrameDescriptor(address, (uint)length);
         }
 
-        _next = 0;
-        _written = count;
-        _left -= count;
+        return count;
     }
 
     private int NextFlow()

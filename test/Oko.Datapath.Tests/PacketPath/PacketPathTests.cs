@@ -25,7 +25,7 @@ public sealed class PacketPathTests
         "FrameAllocator.FailFreedTwice",
 
         // Ports without a network, of tests; and of `oko bench`, which stops its clock meanwhile.
-        "MemoryPort.Receive", "MemoryPort.Transmit", "TraceLane.TryTurn", "ReplayPort.TryTurn",
+        "MemoryPort.Receive", "MemoryPort.Transmit", "SegmentPlayer.TryTurn",
     ];
 
     /// <summary>What may be called of the class library: a type and a method, or all of a type. None of it allocates or waits.</summary>
