@@ -18,13 +18,13 @@ internal static class ChainBenchCommand
     {
         var (file, entry, data, pass) = FilterSymbols();
         var packets = new Option<string>("--packets") { Description = "Capture of Ethernet frames (pcap or pcapng), played over and over.", HelpName = "FILE", Required = true };
-        var count = Number("--count", "Packets of a round.", 1, MaxPackets, Defaults.Packets);
-        var rounds = Number("--rounds", "Measured rounds of each setup.", 1, MaxRounds, Defaults.Rounds);
-        var ring = Number("--ring", "Entries of each ring, a power of two.", NeighbourRegion.MinRingEntries, NeighbourRegion.MaxRingEntries, Defaults.RingEntries);
-        ring.Validators.Add(result => Check(result, long.IsPow2(result.GetValueOrDefault<long>()), "powers of two"));
-        var warmUp = Number("--warm-up", "Milliseconds that packets are sent in each setup before the first measured round.", 0, MaxWarmUp, (long)Defaults.WarmUp.TotalMilliseconds);
-        var cpu = Number("--cpu", "Processor of the switch's thread, -1 = any.", -1, MaxCpu, Defaults.Cpu);
-        var neighbourCpu = Number("--neighbour-cpu", "Processor of the neighbouring process, -1 = any.", -1, MaxCpu, Defaults.NeighbourCpu);
+        var count = BenchNumbers.Option("--count", "Packets of a round.", 1, MaxPackets, Defaults.Packets);
+        var rounds = BenchNumbers.Option("--rounds", "Measured rounds of each setup.", 1, MaxRounds, Defaults.Rounds);
+        var ring = BenchNumbers.Option("--ring", "Entries of each ring, a power of two.", NeighbourRegion.MinRingEntries, NeighbourRegion.MaxRingEntries, Defaults.RingEntries);
+        ring.Validators.Add(result => BenchNumbers.Check(result, long.IsPow2(result.GetValueOrDefault<long>()), "powers of two"));
+        var warmUp = BenchNumbers.Option("--warm-up", "Milliseconds that packets are sent in each setup before the first measured round.", 0, MaxWarmUp, (long)Defaults.WarmUp.TotalMilliseconds);
+        var cpu = BenchNumbers.Option("--cpu", "Processor of the switch's thread, -1 = any.", -1, MaxCpu, Defaults.Cpu);
+        var neighbourCpu = BenchNumbers.Option("--neighbour-cpu", "Processor of the neighbouring process, -1 = any.", -1, MaxCpu, Defaults.NeighbourCpu);
         var command = CliRoot.Make(
             "chain", "Runs packets in memory through a switch with the filter inside, in a neighbouring process over rings, and in one that gets copies; prints packets per second of each.",
             file, entry, data, pass, packets, count, rounds, ring, warmUp, cpu, neighbourCpu);
@@ -47,7 +47,7 @@ internal static class ChainBenchCommand
     {
         var (file, entry, data, pass) = FilterSymbols();
         var memory = new Option<string>("--memory") { Description = "The memory to share, as 'oko bench chain' names it.", HelpName = "PATH", Required = true };
-        var cpu = Number("--cpu", "Processor, -1 = any.", -1, MaxCpu, -1);
+        var cpu = BenchNumbers.Option("--cpu", "Processor, -1 = any.", -1, MaxCpu, -1);
         var command = CliRoot.Make(
             "neighbour", "Serves the rings of an 'oko bench chain', which starts it, until standard input ends.", file, entry, data, pass, memory, cpu);
         cli.SetPlainAction(command, (parsed, _) =>
@@ -145,21 +145,6 @@ internal static class ChainBenchCommand
         parsed.GetValue(file) is { } path ? new ChainFilter(path, ObjectFile.Read(path), parsed.GetValue(entry), parsed.GetValue(data)) : null;
 
     private static double Round(double value) => Math.Round(value, 2);
-
-    private static Option<long> Number(string name, string description, long least, long most, long value)
-    {
-        var option = new Option<long>(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => value };
-        option.Validators.Add(result => Check(result, result.GetValueOrDefault<long>() is var number && number >= least && number <= most, $"{least} to {most}"));
-        return option;
-    }
-
-    private static void Check(OptionResult result, bool isAllowed, string allowed)
-    {
-        if (!isAllowed)
-        {
-            result.AddError($"{result.Option.Name} {result.Tokens[0].Value}: allowed are {allowed}.");
-        }
-    }
 
     private static NeighbourPolicy ParsePolicy(ArgumentResult result)
     {

@@ -25,19 +25,19 @@ internal static class PipelineBenchCommand
             HelpName = "acl|fw|ipc|exact|mixed|prefix:N",
             CustomParser = ParseRules,
         };
-        var flows = Number("--flows", "Flows that the packets are of; they are made to hit the entries.", 1, MaxFlows, Defaults.Flows);
-        var packets = Number("--packets", "Packets of a round.", 1, MaxPackets, Defaults.Packets);
-        var size = Number("--packet-size", "Bytes of a packet, without the check sequence.", MinPacketBytes, MaxPacketBytes, Defaults.PacketBytes);
-        var rounds = Number("--rounds", "Measured rounds.", 1, MaxRounds, Defaults.Rounds);
-        var seed = Number("--seed", "Of rules, flows and the order of packets.", 0, long.MaxValue, (long)Defaults.Seed);
-        var workers = Number("--workers", "Forwarding threads, which share the packets.", 1, BpfMap.MaxWorkers, Defaults.Workers);
-        var cpu = Number("--cpu", "Processor of the first forwarding thread, those of the others follow; -1 = any.", -1, 1023, Defaults.Cpu);
+        var flows = BenchNumbers.Option("--flows", "Flows that the packets are of; they are made to hit the entries.", 1, MaxFlows, Defaults.Flows);
+        var packets = BenchNumbers.Option("--packets", "Packets of a round.", 1, MaxPackets, Defaults.Packets);
+        var size = BenchNumbers.Option("--packet-size", "Bytes of a packet, without the check sequence.", MinPacketBytes, MaxPacketBytes, Defaults.PacketBytes);
+        var rounds = BenchNumbers.Option("--rounds", "Measured rounds.", 1, MaxRounds, Defaults.Rounds);
+        var seed = BenchNumbers.Option("--seed", "Of rules, flows and the order of packets.", 0, long.MaxValue, (long)Defaults.Seed);
+        var workers = BenchNumbers.Option("--workers", "Forwarding threads, which share the packets.", 1, BpfMap.MaxWorkers, Defaults.Workers);
+        var cpu = BenchNumbers.Option("--cpu", "Processor of the first forwarding thread, those of the others follow; -1 = any.", -1, 1023, Defaults.Cpu);
         var bursts = new Option<double>("--bursts")
         {
             Description = "Scale of the Pareto distribution (shape 1) of how many packets of a flow follow each other; 0 = each packet is of any flow.",
             HelpName = "SCALE",
         };
-        bursts.Validators.Add(result => Check(result, result.GetValueOrDefault<double>() is >= 0 and <= 10_000, "0 to 10000"));
+        bursts.Validators.Add(result => BenchNumbers.Check(result, result.GetValueOrDefault<double>() is >= 0 and <= 10_000, "0 to 10000"));
         var command = CliRoot.Make(
             "pipeline", "Runs packets in memory through rule manager, tables and worker and prints what a packet costs.",
             entries, rules, flows, packets, size, rounds, seed, workers, cpu, bursts);
@@ -99,21 +99,6 @@ internal static class PipelineBenchCommand
     }
 
     private static double Round(double value) => Math.Round(value, 2);
-
-    private static Option<long> Number(string name, string description, long least, long most, long value)
-    {
-        var option = new Option<long>(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => value };
-        option.Validators.Add(result => Check(result, result.GetValueOrDefault<long>() is var number && number >= least && number <= most, $"{least} to {most}"));
-        return option;
-    }
-
-    private static void Check(OptionResult result, bool isAllowed, string allowed)
-    {
-        if (!isAllowed)
-        {
-            result.AddError($"{result.Option.Name} {result.Tokens[0].Value}: allowed are {allowed}.");
-        }
-    }
 
     private static (RuleClass Kind, int Count)? ParseRules(ArgumentResult result)
     {
