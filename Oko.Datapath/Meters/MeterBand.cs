@@ -1,3 +1,4 @@
+using Oko.Datapath.AfXdp;
 using Oko.Datapath.Workers;
 
 namespace Oko.Datapath.Meters;
@@ -24,12 +25,13 @@ public sealed class MeterBand
     private const long StepsPerNanosecond = 256, Second = 1_000_000_000 * StepsPerNanosecond, LongestTime = 1L << 61;
     private const long UnitsPerKilobit = 1_000_000_000, UnitsPerPacket = 1_000_000_000, UnitsPerByte = 8_000_000;
 
-    // One frame must always fit, or a band with a tiny burst would let nothing pass.
+    // Frames of usual links fit whatever the burst, or a band with a tiny one would let nothing pass.
     private const long LargestFrameUnits = 4096 * UnitsPerByte;
 
     private readonly bool _countsPackets;
     private readonly long _fillTime;
     private readonly long _packetTime;
+    private readonly long _longestDebt;
     private long _emptyAt = long.MinValue;
     private readonly WorkerCounters _counters = new();
 
@@ -50,6 +52,7 @@ public sealed class MeterBand
         var capacity = Math.Max((burst == 0 ? rate : burst) * unit, countsPackets ? UnitsPerPacket : LargestFrameUnits);
         _fillTime = (long)UInt128.Min((UInt128)(ulong)capacity * StepsPerNanosecond / rate, LongestTime);
         _packetTime = TimeOf(UnitsPerPacket);
+        _longestDebt = (countsPackets ? _packetTime : TimeOf(Umem.MaxJumboPacketSize * UnitsPerByte)) + Second;
     }
 
     /// <summary>What it does.</summary>
@@ -67,19 +70,19 @@ public sealed class MeterBand
     /// <summary>Bytes it was applied to.</summary>
     public ulong ByteCount => _counters.Bytes;
 
-    /// <summary>Worker: takes a packet's tokens; false when there are too few, which leaves them untouched.</summary>
+    /// <summary>Worker: takes a packet's tokens; false when there are too few, which leaves them untouched. A full bucket lets every packet pass.</summary>
     internal bool TryTake(int bytes, long now)
     {
         var time = now * StepsPerNanosecond;
         var cost = _countsPackets ? _packetTime : TimeOf(bytes * UnitsPerByte);
         while (true)
         {
-            // Time wraps around, so only differences count. A little below zero: the clock reading of another worker was ahead. Far
-            // below: the bucket was not used for a year, or never.
+            // Time wraps around, so only differences count. A little below zero: a packet larger than the bucket took what is still to flow
+            // in, or the clock reading of another worker was ahead. Far below: the bucket was not used for a year, or never.
             var emptyAt = Volatile.Read(ref _emptyAt);
             var elapsed = time - emptyAt;
-            var filled = elapsed < -Second ? _fillTime : Math.Min(_fillTime, elapsed);
-            if (cost > filled)
+            var filled = elapsed < -_longestDebt ? _fillTime : Math.Min(_fillTime, elapsed);
+            if (cost > filled && filled < _fillTime)
             {
                 return false;
             }

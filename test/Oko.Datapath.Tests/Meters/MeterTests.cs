@@ -50,6 +50,19 @@ public sealed class MeterTests
         }
     }
 
+    [Test]
+    public void Drop_PacketLargerThanTheBucket_PassesAtTheRate()
+    {
+        // 1,000 bytes a second.
+        var meter = new Meter(1, [new MeterBand(MeterBandKind.Drop, 8, 1, countsPackets: false)]);
+        for (var second = 100L; second < 200; second += 9)
+        {
+            meter.Measure(0, 9000, second * Second).Should().BeNull();
+            meter.Measure(0, 60, second * Second + Second).Should().NotBeNull("the large one has taken what flows in for 4.9 s");
+            meter.Measure(0, 9000, (second + 9) * Second - 1000).Should().NotBeNull();
+        }
+    }
+
     [TestCase(18, 1, 20)]
     [TestCase(10, 1, 12)]
     [TestCase(10, 2, 14)]
