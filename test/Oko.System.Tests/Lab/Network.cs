@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Oko.System.Tests.Lab;
 
 /// <summary>
@@ -83,6 +85,29 @@ public sealed class Network : IDisposable
     /// <summary>Pings with so many bytes that may not be cut into fragments; the number of answers.</summary>
     public int PingWhole(int from, int to, int bytes, int count) => Answers(TryIn(HostSpace(from), 30, "ping", "-n", "-q", "-c", count.ToString(),
         "-i", "0.01", "-W", "1", "-M", "do", "-s", bytes.ToString(), Address(to)));
+
+    /// <summary>Runs iperf3 from host 1 to host 2; its report.</summary>
+    public JsonDocument Iperf3(params string[] options)
+    {
+        using var server = Command.Start("ip", ["netns", "exec", HostSpace(2), "iperf3", "-s", "-1", "--forceflush"]);
+        server.StandardOutput.ReadLine();
+        server.StandardOutput.ReadLine().Should().Contain("Server listening");
+        var report = In(HostSpace(1), 30, ["iperf3", "-c", Address(2), "-J", .. options]);
+        server.WaitForExit(10_000).Should().BeTrue();
+        return JsonDocument.Parse(report);
+    }
+
+    /// <summary>TCP for three seconds, forward or in reverse: it must not stall in any half of a second.</summary>
+    public JsonDocument TcpWithoutStall(bool reverse)
+    {
+        string[] direction = reverse ? ["-R"] : [];
+        var report = Iperf3(["-t", "3", "-i", "0.5", .. direction]);
+        var rates = report.RootElement.GetProperty("intervals").EnumerateArray()
+            .Select(interval => interval.GetProperty("sum").GetProperty("bits_per_second").GetDouble()).ToList();
+        TestContext.Out.WriteLine($"Mbit/s per half second: {string.Join(' ', rates.Select(rate => (rate / 1e6).ToString("0")))}");
+        rates.Should().OnlyContain(rate => rate > 1e6, "TCP must not stall in any half second");
+        return report;
+    }
 
     /// <summary>Pings from host to host; the number of answers.</summary>
     public int Ping(int from, int to, int count = 3, double interval = 0.1)
