@@ -30,6 +30,7 @@ public sealed class AfXdpPort : DevicePort
         : base(number, resources.Link, resources.TransmitQueues)
     {
         _resources = resources;
+        MayCarryPartialChecksums = resources.Link.Kind.Length > 0 || resources.Driver == "virtio_net";
         IsZeroCopy = resources.Sockets.Exists(socket => socket.IsZeroCopy);
         CurrentSpeedKbps = Ethtool.ReadSpeedKbps(resources.Link.Name);
         ApplyLink(resources.Link);
@@ -74,7 +75,7 @@ public sealed class AfXdpPort : DevicePort
 
     /// <inheritdoc/>
     /// <remarks>Virtual devices hand over what a local stack left to checksum offload; hardware completes it.</remarks>
-    public override bool MayCarryPartialChecksums => _resources.Link.Kind.Length > 0 || _resources.Driver == "virtio_net";
+    public override bool MayCarryPartialChecksums { get; }
 
     /// <summary>What the kernel counts for this port's sockets, read now. Any thread, until the port is disposed.</summary>
     public XdpStatistics ReadStatistics() => _lanes.Select(lane => lane.ReadStatistics()).Aggregate((a, b) => a + b);
