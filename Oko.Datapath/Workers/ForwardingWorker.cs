@@ -270,12 +270,7 @@ internal sealed unsafe class ForwardingWorker : IDisposable
                 continue;
             }
 
-            if (!begun)
-            {
-                Begin(now);
-                begun = true;
-            }
-
+            Begin(ref begun, now);
             _pipeline.ProcessReceived(lane, _batch, count);
             work += count;
         }
@@ -284,24 +279,14 @@ internal sealed unsafe class ForwardingWorker : IDisposable
         {
             if (!ring.IsEmpty)
             {
-                if (!begun)
-                {
-                    Begin(now);
-                    begun = true;
-                }
-
+                Begin(ref begun, now);
                 work += TakeOver(ring);
             }
         }
 
         for (var budget = BatchSize; budget > 0 && _injected?.TryRead() is { } request; budget--)
         {
-            if (!begun)
-            {
-                Begin(now);
-                begun = true;
-            }
-
+            Begin(ref begun, now);
             Inject(request);
             work++;
         }
@@ -315,8 +300,15 @@ internal sealed unsafe class ForwardingWorker : IDisposable
         return work;
     }
 
-    private void Begin(long now)
+    /// <summary>Before the first packet of a round: filters may run from here on, on one clock reading.</summary>
+    private void Begin(ref bool begun, long now)
     {
+        if (begun)
+        {
+            return;
+        }
+
+        begun = true;
         _mapReader.Enter();
         _pipeline.BeginBatch(now);
     }
