@@ -161,22 +161,23 @@ public partial class OpenFlowChannelTests
     [Test]
     public async Task EchoReply_WithMuchQueuedForTheSamePeer_Overtakes()
     {
+        const int Count = 500;
+        const int Size = 60_000;
         var connection = await OpenAsync(out var opening);
         await using var peer = await opening;
-        var frame = ControllerSimulator.Frame(4, BarrierReply, 1, new byte[60_000]);
-        for (var i = 0; i < 500; i++)
+        for (uint xid = 0; xid < Count; xid++)
         {
-            connection.Send((byte[])frame.Clone());
+            connection.Send(ControllerSimulator.Frame(4, BarrierReply, xid, new byte[Size - 8]));
         }
 
-        await peer.SendRawAsync(ControllerSimulator.Frame(4, EchoRequest, 5));
+        // What is pending are whole messages, so that a rest is the echo reply: it has to be queued before the peer begins to read.
+        await peer.SendRawAsync(ControllerSimulator.Frame(4, EchoRequest, Count));
+        SpinWait.SpinUntil(() => connection.PendingBytes % Size == 8, TimeSpan.FromSeconds(5)).Should().BeTrue();
         peer.StartReading();
-        await peer.ExpectRawAsync(received => received[1] == EchoReply);
-        peer.PeekReceived().Count(received => received[1] == BarrierReply).Should().BeLessThan(400);
-        for (var i = 0; i < 500; i++)
-        {
-            await peer.ExpectRawAsync(received => received[1] == BarrierReply && received.Length == frame.Length);
-        }
+        await peer.ExpectRawAsync(received => ControllerSimulator.XidOf(received) == Count - 1);
+        var types = peer.PeekReceived().Select(received => received[1]).ToList();
+        types.Count(type => type == BarrierReply).Should().Be(Count - 1, "one has been taken");
+        types.IndexOf(EchoReply).Should().BeInRange(1, 400, "only what the socket had taken is before it");
     }
 
     [Test]
