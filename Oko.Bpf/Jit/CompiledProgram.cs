@@ -13,4 +13,6 @@ public unsafe delegate ulong FilterMethod(FilterContext* context);
 /// the delegate is referenced.</summary>
 /// <param name="Method">The program, compiled to machine code already.</param>
 /// <param name="IlBytes">Size of the IL of all functions in bytes.</param>
-public sealed record CompiledProgram(FilterMethod Method, int IlBytes);
+/// <param name="Scout">Has the cache fetch what the program will look up first, or null if that would not help; nobody notices that it ran, and its
+/// result says nothing.</param>
+public sealed record CompiledProgram(FilterMethod Method, int IlBytes, FilterMethod? Scout);

@@ -90,9 +90,31 @@ public static unsafe class IlCompiler
 
         // Closed over an object: an open delegate to a static method would shuffle its arguments on every call. That
         // object keeps the maps alive for as long as the code.
-        var method = functions[0].CreateDelegate<FilterMethod>(new List<BpfMap>(maps));
+        var owner = new List<BpfMap>(maps);
+        var method = functions[0].CreateDelegate<FilterMethod>(owner);
         RuntimeHelpers.PrepareDelegate(method);
-        return new CompiledProgram(method, ilBytes);
+        return new CompiledProgram(method, ilBytes, CompileScout(program, owner, maxWeight, partWeight));
+    }
+
+    // SAFETY: the header lives as long as the map.
+    private static FilterMethod? CompileScout(VerifiedProgram program, List<BpfMap> maps, int maxWeight, int partWeight)
+    {
+        if (!maps.Exists(static map => map is HashMap && HashTable.IsWorthPrefetching((MapHeader*)map.Handle)))
+        {
+            return null;
+        }
+
+        FunctionFlow flow = FunctionFlow.Find(program, 0);
+        DynamicMethod method = Define($"scout {program.Name}", EntryParameters);
+        if (FunctionParts.Plan(program, flow, maxWeight, partWeight) is not null
+            || !new IlFunction(program, maps, new Dictionary<int, DynamicMethod> { [0] = method }, flow).TryEmitScout())
+        {
+            return null;
+        }
+
+        var scout = method.CreateDelegate<FilterMethod>(maps);
+        RuntimeHelpers.PrepareDelegate(scout);
+        return scout;
     }
 
     /// <summary>Compiles a trivial program and uses a map, so that the first real program does not pay for loading the compiler

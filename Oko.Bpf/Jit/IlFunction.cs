@@ -171,6 +171,11 @@ internal sealed partial class IlFunction
     private void EmitInstruction(int slot)
     {
         Instruction instruction = _instructions[slot];
+        if (_isScout && TryEndScout(instruction, slot))
+        {
+            return;
+        }
+
         switch (instruction.Class)
         {
             case InstructionClass.Alu64:

@@ -1,4 +1,5 @@
 using Oko.Bpf.Execution;
+using Oko.Bpf.Jit;
 using Oko.Bpf.Loading;
 using Oko.Bpf.Maps;
 using Oko.Testing;
@@ -38,6 +39,58 @@ public sealed unsafe class LoadedFilterTests
         """;
 
     private static readonly MapSpec CounterMap = new("counters", MapType.Hash, 4, 8, 16, 0);
+
+    [TestCase(16u, false)]
+    [TestCase(65536u, true)]
+    public void Scout_ProgramWithMap_ExistsForLargeOnesAndChangesNothing(uint entries, bool exists)
+    {
+        VerifiedProgram program = TestProgram.Assemble(Counter, maps: CounterMap with { MaxEntries = entries });
+        using var map = BpfMap.Create(program.Maps[0]);
+        CompiledProgram compiled = IlCompiler.Compile(program, [map]);
+        (compiled.Scout is not null).Should().Be(exists);
+        uint packet = 0;
+        FilterContext context = new() { Packet = (byte*)&packet, PacketEnd = (byte*)&packet + 4, Length = 4 };
+        for (; packet < 16; packet++)
+        {
+            compiled.Scout?.Invoke(&context);
+            map.Count.Should().Be((int)packet);
+            compiled.Method(&context).Should().Be(0);
+        }
+    }
+
+    [TestCase("lock add [%r0], %r1")]
+    [TestCase("stxdw [%r0], %r1")]
+    public void Scout_StoreBeforeTheLookup_EndsBeforeIt(string store)
+    {
+        VerifiedProgram program = TestProgram.Assemble(
+            $"""
+            stw [%r10-4], 0
+            ldmap %r1, 0
+            mov %r2, %r10
+            add %r2, -4
+            call 1
+            mov %r1, 1
+            {store}
+            ldmap %r1, 1
+            mov %r2, %r10
+            add %r2, -4
+            call 1
+            mov %r0, 0
+            exit
+            """,
+            maps: [new MapSpec("seen", MapType.Array, 4, 8, 1, 0), CounterMap with { MaxEntries = 65536 }]);
+        using var seen = BpfMap.Create(program.Maps[0]);
+        using var large = BpfMap.Create(program.Maps[1]);
+        CompiledProgram compiled = IlCompiler.Compile(program, [seen, large]);
+        FilterContext context = default;
+        var value = new byte[8];
+        compiled.Scout!(&context);
+        seen.TryLookup(new byte[4], value);
+        value.Should().Equal(new byte[8]);
+        compiled.Method(&context);
+        seen.TryLookup(new byte[4], value);
+        value[0].Should().Be(1);
+    }
 
     [TestCase(EntryConvention.Oko, "1", true)]
     [TestCase(EntryConvention.Oko, "0", false)]
