@@ -65,23 +65,18 @@ public sealed unsafe class FilterSlot
             return part.MemoVerdict;
         }
 
-        if (part.ActiveBatch != batch)
-        {
-            part.Active = Volatile.Read(ref _current);
-            part.ActiveBatch = batch;
-        }
-
+        var active = ActiveIn(batch, part);
         bool verdict;
         if ((part.Runs & SampleMask) == 0)
         {
             var start = Stopwatch.GetTimestamp();
-            verdict = part.Active.Matches(context);
+            verdict = active.Matches(context);
             part.SampledNanoseconds += Stopwatch.GetTimestamp() - start;
             part.SampledRuns++;
         }
         else
         {
-            verdict = part.Active.Matches(context);
+            verdict = active.Matches(context);
         }
 
         part.Runs++;
@@ -89,6 +84,23 @@ public sealed unsafe class FilterSlot
         part.MemoSerial = serial;
         part.MemoVerdict = verdict;
         return verdict;
+    }
+
+    /// <summary>Worker: what the filter said last.</summary>
+    internal bool LastVerdict(int worker) => _parts[worker].MemoVerdict;
+
+    /// <summary>Worker: the program that answers in its batch.</summary>
+    internal LoadedFilter ActiveIn(long batch, int worker) => ActiveIn(batch, _parts[worker]);
+
+    private LoadedFilter ActiveIn(long batch, WorkerPart part)
+    {
+        if (part.ActiveBatch != batch)
+        {
+            part.Active = Volatile.Read(ref _current);
+            part.ActiveBatch = batch;
+        }
+
+        return part.Active;
     }
 
     /// <summary>What one worker knows and counts; the counters are read by any thread.</summary>

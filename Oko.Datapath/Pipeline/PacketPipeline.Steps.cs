@@ -10,6 +10,8 @@ namespace Oko.Datapath.Pipeline;
 // at a failure; whatever others see of it happens in the last pass, one packet after the other in the order of arrival. So ports, filters,
 // meters, groups and controllers see what they would see if each packet ran alone. Counters of tables and entries, which a packet
 // adds to on its way, do not depend on the order.
+//
+// PacketPipeline.Filters.cs says how filters are asked.
 
 /// <content>The way of a group of packets through the tables.</content>
 internal sealed unsafe partial class PacketPipeline
@@ -36,23 +38,39 @@ internal sealed unsafe partial class PacketPipeline
     private void RunGroup(int count)
     {
         _tables[0].Lookup(_group, LookupGroup.First(count));
+        _prepared = _below = 0;
         uint left = 0, moving = 0;
         for (var index = 0; index < count; index++)
         {
-            // With none in front that is still under way, a packet may end at once.
-            if (left == 0 && _group.StateOf(index) is not null and var state && TryForward(Own(state), 0, _packets[index]))
+            if (left != 0)
             {
+                TryStep(index, 0, ref moving);
+                left |= 1U << index;
                 continue;
             }
 
-            if (TryStep(index, 0, ref moving) || left != 0)
+            // With none in front that is still under way, a packet may end at once.
+            if (_group.StateOf(index) is not null and var state)
             {
-                left |= 1U << index;
+                if (Own(state)->HasFilter)
+                {
+                    if ((_prepared & (1U << index)) == 0)
+                    {
+                        PrepareFilters(0, LookupGroup.First(count) & ~LookupGroup.First(index));
+                    }
+                }
+                else if (TryForward(Own(state), 0, _packets[index]))
+                {
+                    continue;
+                }
+                else if (TryStep(index, 0, ref moving))
+                {
+                    left = 1U << index;
+                    continue;
+                }
             }
-            else
-            {
-                Run(ref _packets[index], ref _group.Keys[index], _group[index], 0, _actionSets[0]);
-            }
+
+            RunFrom(index, 0);
         }
 
         for (var table = 1; moving != 0; table++)
@@ -74,7 +92,7 @@ internal sealed unsafe partial class PacketPipeline
 
         for (; left != 0; left &= left - 1)
         {
-            Complete(BitOperations.TrailingZeroCount(left));
+            Complete(BitOperations.TrailingZeroCount(left), left);
         }
     }
 
@@ -106,7 +124,9 @@ internal sealed unsafe partial class PacketPipeline
     }
 
     /// <summary>The rest of a packet's way, all that others see of it included.</summary>
-    private void Complete(int index)
+    /// <param name="index">The packet.</param>
+    /// <param name="left">It and those that come after it.</param>
+    private void Complete(int index, uint left)
     {
         ref var packet = ref _packets[index];
         var table = _stops[index];
@@ -126,19 +146,54 @@ internal sealed unsafe partial class PacketPipeline
 
             Finish(ref packet);
         }
-        else if (link is null || !set.IsEmpty || !TryForward(Own(link.State), table, packet))
+        else
         {
-            Run(ref packet, ref _group.Keys[index], link, table, set);
+            if (link is not null && Own(link.State)->HasFilter && (_prepared & (1U << index)) == 0)
+            {
+                PrepareFilters(table, StoppedAt(table, left));
+            }
+
+            RunFrom(index, table);
         }
     }
 
-    /// <summary>The short way of most packets: an entry without a filter, whose only output can take the packet, which no other output or
-    /// action set precedes. Does what <see cref="Run"/> would do.</summary>
+    private uint StoppedAt(int table, uint packets)
+    {
+        var there = packets;
+        for (; packets != 0; packets &= packets - 1)
+        {
+            var index = BitOperations.TrailingZeroCount(packets);
+            there &= _stops[index] == table ? uint.MaxValue : ~(1U << index);
+        }
+
+        return there;
+    }
+
+    /// <summary>Runs a packet of the group from a table on, to its end.</summary>
+    private void RunFrom(int index, int table)
+    {
+        _serial++;
+        ref var packet = ref _packets[index];
+        var entry = _group[index];
+        if (entry is not null && Own(entry.State)->HasFilter)
+        {
+            entry = AskFirst(index, entry, table);
+        }
+
+        var set = _actionSets[index];
+        if (entry is null || !set.IsEmpty || !TryForward(Own(entry.State), table, packet))
+        {
+            Run(ref packet, ref _group.Keys[index], entry, table, set);
+        }
+    }
+
+    /// <summary>The short way of most packets: an entry whose only output can take the packet, which no other output or action set
+    /// precedes. Does what <see cref="Run"/> would do.</summary>
     private bool TryForward(EntryState* entry, int table, in PacketView packet)
     {
         // SAFETY: the group keeps the entry, and so its state, until the next lookup.
         var port = Volatile.Read(ref entry->OnlyOutput);
-        if (port == 0 || port == packet.InPort || entry->HasFilter || _ports.Find(port) is not { } queue || !CanSend(queue.Port))
+        if (port == 0 || port == packet.InPort || _ports.Find(port) is not { } queue || !CanSend(queue.Port))
         {
             return false;
         }
@@ -150,19 +205,17 @@ internal sealed unsafe partial class PacketPipeline
         return true;
     }
 
-    /// <summary>Runs a packet from a table on, alone.</summary>
+    /// <summary>Runs a packet to its end, alone.</summary>
     /// <param name="packet">The packet.</param>
     /// <param name="key">Its key.</param>
-    /// <param name="first">The entry of that table whose header part matches.</param>
+    /// <param name="entry">The entry that it takes in the table, null = none.</param>
     /// <param name="table">The table.</param>
     /// <param name="set">Its action set, which is empty afterwards.</param>
-    private void Run(ref PacketView packet, ref FlowKey key, EntryLink? first, int table, ActionSet set)
+    private void Run(ref PacketView packet, ref FlowKey key, EntryLink? entry, int table, ActionSet set)
     {
         Begin();
-        var candidate = first;
         while (true)
         {
-            var entry = candidate is not null && Own(candidate.State)->HasFilter ? AskFilters(candidate, _tables[table], ref packet, ref key) : candidate;
             if (entry is null)
             {
                 _tables[table].CountLookup(_worker);
@@ -176,7 +229,7 @@ internal sealed unsafe partial class PacketPipeline
                 break;
             }
 
-            candidate = _tables[table].Lookup(ref key, ulong.MaxValue);
+            entry = Take(_tables[table].Lookup(ref key, ulong.MaxValue), table, packet, ref key);
         }
 
         // A miss in a later table ends the packet without its action set: OpenFlow 1.3.5, 5.4, a missing table-miss entry drops it.

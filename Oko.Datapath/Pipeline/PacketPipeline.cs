@@ -79,11 +79,16 @@ internal sealed unsafe partial class PacketPipeline
         _stateOffset = EntryPlace.OffsetOf(worker);
         _ports = new PortSet([], umem);
         _waiting = new uint[tables.Length];
-        // SAFETY: the array is pinned and lives as long as the pipeline.
+        _next = new LookupGroup(_group);
+        // SAFETY: the arrays are pinned and live as long as the pipeline.
         fixed (PacketView* packets = _packetsInGroup)
+        fixed (FilterContext* context = _contextMemory)
         {
             _packets = packets;
+            _context = context;
         }
+
+        _context->Worker = (uint)worker;
     }
 
     internal PortSet Ports
@@ -116,6 +121,7 @@ internal sealed unsafe partial class PacketPipeline
     internal void BeginBatch(long now)
     {
         _now = now;
+        _context->TimeNanoseconds = (ulong)now;
         _batch++;
     }
 
@@ -225,7 +231,8 @@ internal sealed unsafe partial class PacketPipeline
         {
             ref var copy = ref _tableCopies[index];
             FlowKeyExtractor.Extract(ref copy, out var copyKey);
-            Run(ref copy, ref copyKey, _tables[0].Lookup(ref copyKey, ulong.MaxValue), 0, _actionSets[0]);
+            _serial++;
+            Run(ref copy, ref copyKey, Take(_tables[0].Lookup(ref copyKey, ulong.MaxValue), 0, copy, ref copyKey), 0, _actionSets[0]);
         }
     }
 
@@ -393,7 +400,6 @@ internal sealed unsafe partial class PacketPipeline
 
     private void Begin()
     {
-        _serial++;
         _outputs = 0;
         _pending = null;
         _queue = 0;
@@ -401,28 +407,5 @@ internal sealed unsafe partial class PacketPipeline
         _entry = null;
         _table = 0;
         _hasFailed = false;
-    }
-
-    /// <summary>The first of an entry and those below it that has no filter or one that says match.</summary>
-    private EntryLink? AskFilters(EntryLink? entry, FlowTable table, ref PacketView packet, ref FlowKey key)
-    {
-        while (entry?.Entry.Filter is { } filter)
-        {
-            var context = new FilterContext
-            {
-                Packet = packet.Data, PacketEnd = packet.Data + packet.Length, Length = (ulong)packet.Length, InPort = packet.InPort,
-                TimeNanoseconds = (ulong)_now, Worker = (uint)_worker,
-                Protocol = System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(packet.EthType),
-            };
-            // SAFETY: the context is on this stack and the packet in its frame; neither moves while the filter runs.
-            if (filter.Ask(&context, _serial, _batch))
-            {
-                break;
-            }
-
-            entry = table.Lookup(ref key, entry.Rank);
-        }
-
-        return entry;
     }
 }

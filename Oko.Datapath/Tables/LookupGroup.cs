@@ -12,21 +12,30 @@ internal sealed unsafe class LookupGroup
     internal const int Size = 32;
 
     // Pinned, so that addresses stay; freed by the collector with the group.
-    private readonly FlowKey[] _keys = GC.AllocateArray<FlowKey>(Size, pinned: true);
+    private readonly FlowKey[] _keys = [];
+    private readonly ulong[] _bounds = [];
     private readonly ulong[] _hashes = GC.AllocateArray<ulong>(Size, pinned: true);
     private readonly ulong[] _ranks = GC.AllocateArray<ulong>(Size, pinned: true);
     private readonly int[] _open = GC.AllocateArray<int>(Size, pinned: true);
     private readonly EntryLink?[] _found = new EntryLink?[Size];
     private readonly nint[] _states = new nint[Size];
 
-    internal LookupGroup()
+    internal LookupGroup(LookupGroup? above = null)
     {
+        if (above is null)
+        {
+            _keys = GC.AllocateArray<FlowKey>(Size, pinned: true);
+            _bounds = GC.AllocateArray<ulong>(Size, pinned: true);
+            Array.Fill(_bounds, ulong.MaxValue);
+        }
+
         // SAFETY: the arrays are pinned and live as long as this object, whose pointers are used by its owner only.
         fixed (FlowKey* keys = _keys)
-        fixed (ulong* hashes = _hashes, ranks = _ranks)
+        fixed (ulong* hashes = _hashes, ranks = _ranks, bounds = _bounds)
         fixed (int* open = _open)
         {
-            Keys = keys;
+            Keys = above is null ? keys : above.Keys;
+            Bounds = above is null ? bounds : above.Ranks;
             Hashes = hashes;
             Ranks = ranks;
             Open = open;
@@ -35,6 +44,9 @@ internal sealed unsafe class LookupGroup
 
     /// <summary>The keys of the packets.</summary>
     internal FlowKey* Keys { get; }
+
+    /// <summary>For each packet, the rank from which on entries do not count.</summary>
+    internal ulong* Bounds { get; }
 
     /// <summary>Scratch of the tuple that is searched.</summary>
     internal ulong* Hashes { get; }

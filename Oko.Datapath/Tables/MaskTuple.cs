@@ -83,7 +83,7 @@ internal sealed unsafe class MaskTuple
             // The links fall in rank: what the packet has already is not beaten by later ones.
             for (var link = Volatile.Read(ref BucketOf(buckets, hash)); link is not null && link.Rank > group.Ranks[packet]; link = Volatile.Read(ref link.Next))
             {
-                if (link.Hash == hash && link.Matches((ulong*)(group.Keys + packet)))
+                if (link.Hash == hash && link.Rank < group.Bounds[packet] && link.Matches((ulong*)(group.Keys + packet)))
                 {
                     group.Found(packet, link);
                     break;

@@ -1,3 +1,4 @@
+using Oko.Datapath.Meters;
 using Oko.Datapath.Packet;
 using Oko.Datapath.Pipeline;
 using Oko.Datapath.Tables;
@@ -123,5 +124,34 @@ public sealed class FilterTests
         harness.Run(2, Frames.Udp4()).Should().BeEmpty();
         slot.Runs.Should().Be(3);
         slot.Matches.Should().Be(1);
+    }
+
+    [Test]
+    public void Drops_AndNextLowerEntries_CountLikeTheOthers()
+    {
+        using var harness = new PipelineHarness();
+        var slot = Filters.Slot(Filters.Periodic(3));
+        var declined = harness.Add(9, [FromOne], Bench.Apply(), filter: slot);
+        var meter = new Meter(1, [new MeterBand(MeterBandKind.Drop, 1, 4, countsPackets: true)]);
+        var below = harness.Add(8, [], new InstructionSet { Meter = meter, Apply = [Output(2), Output(3)] });
+        harness.Run(1, Frames.Udp4(), count: 12).Should().HaveCount(8, "four of those that go on fit into the meter, and each leaves twice");
+        declined.PacketCount.Should().Be(4);
+        below.PacketCount.Should().Be(8);
+        slot.Runs.Should().Be(12);
+        harness.Tables[0].Statistics.Should().Be(new TableStatistics(2, 12, 12));
+    }
+
+    [Test]
+    public void DecliningAndMatchingFilters_ManyPackets_AllocateNothing()
+    {
+        using var harness = new PipelineHarness { Records = false };
+        harness.Add(9, [], Bench.Apply(Output(2)), filter: Filters.Slot(Filters.Periodic(2), 1));
+        harness.Add(8, [FromOne], Bench.Apply(Output(3)), filter: Filters.Slot(Filters.Periodic(3), 2));
+        harness.Add(1, [], Bench.Apply(Output(4)));
+        var frame = Frames.Udp4();
+        harness.Run(1, frame, 64);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        harness.Run(1, frame, 64);
+        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
     }
 }

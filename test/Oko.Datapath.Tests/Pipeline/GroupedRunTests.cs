@@ -37,6 +37,24 @@ public sealed class GroupedRunTests
         together.Steps.Should().BePositive();
     }
 
+    /// <summary>Several filters with state above each other in every table, before entries of all kinds.</summary>
+    [Test]
+    public void RandomPipelines_FiltersEverywhere_EqualOneByOne([Range(31, 50)] int seed)
+    {
+        using var together = new Side(seed, filterShare: 2);
+        using var alone = new Side(seed, filterShare: 2);
+        var random = new Random(-seed);
+        for (var round = 0; round < Rounds; round++)
+        {
+            var frames = Enumerable.Range(0, random.Next(1, 65)).Select(_ => RandomFrame(random)).ToArray();
+            var port = (uint)random.Next(1, Ports + 1);
+            Text(together.Harness.RunAll(port, frames, frames.Length)).Should().Equal(Text(alone.Harness.RunAll(port, frames, 1)), "round {0}", round);
+            together.PacketIns().Should().Equal(alone.PacketIns(), "round {0}", round);
+        }
+
+        together.Counters().Should().Equal(alone.Counters());
+    }
+
     [Test]
     public void Ttl_InvalidInALaterTable_GoesToTheControllerInItsTurn()
     {
@@ -118,7 +136,9 @@ public sealed class GroupedRunTests
 
         private readonly List<FlowEntry> _entries = [];
 
-        public Side(int seed)
+        /// <param name="seed">Gives the pipeline.</param>
+        /// <param name="filterShare">One entry of so many has a filter.</param>
+        public Side(int seed, int filterShare = 8)
         {
             var random = new Random(seed);
             for (byte table = 0; table < Tables; table++)
@@ -127,7 +147,7 @@ public sealed class GroupedRunTests
                 for (var count = random.Next(1, 12); count > 0; count--)
                 {
                     _entries.Add(Harness.Add((ushort)random.Next(1, 5), RandomMatch(random), RandomInstructions(random, table), table,
-                        random.Next(8) == 0 ? _filters[random.Next(_filters.Length)] : null));
+                        random.Next(filterShare) == 0 ? _filters[random.Next(_filters.Length)] : null));
                 }
             }
         }
@@ -158,7 +178,7 @@ public sealed class GroupedRunTests
         [
             .. _entries.Select(entry => $"{entry.PacketCount} {entry.ByteCount} {entry.LastUsedNanoseconds}"),
             .. Harness.Tables.Select(table => table.Statistics.ToString()),
-            .. _filters.Select(filter => $"{filter.Runs}"),
+            .. _filters.Select(filter => $"{filter.Runs} {filter.Matches}"),
             .. _meters.Select(meter => $"{meter.PacketCount} {meter.ByteCount} {meter.Bands[0].PacketCount}"),
             .. _groups.Select(group => $"{group.PacketCount} {group.ByteCount}"),
             .. Harness.Pipeline.Balance.Drops.Select(drops => $"{drops}"),
