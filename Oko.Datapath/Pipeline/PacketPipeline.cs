@@ -140,6 +140,7 @@ internal sealed unsafe partial class PacketPipeline
         }
 
         _received += count;
+        _context->RxQueue = lane.ReceiveQueue;
         lane.Counters.AddReceived(count, bytes);
         for (var start = 0; start < count; start += LookupGroup.Size)
         {
@@ -213,6 +214,7 @@ internal sealed unsafe partial class PacketPipeline
     internal void ProcessInjected(ref PacketView packet, ImmutableArray<DatapathAction> actions)
     {
         _injected++;
+        _context->RxQueue = 0;
         Begin();
         if (packet.Length < EthernetBytes)
         {

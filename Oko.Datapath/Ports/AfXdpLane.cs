@@ -37,6 +37,7 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
     private readonly Epoll? _queues;
 
     private int _nextQueue;
+    private uint _receiveQueue;
     private long _nextCheck;
     private bool _mayInject;
     private long _lostInjections;
@@ -102,18 +103,22 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
     internal void NoteRunning() => Volatile.Write(ref _isSendingRefused, false);
 
     /// <inheritdoc/>
+    public override uint ReceiveQueue => _receiveQueue;
+
+    /// <inheritdoc/>
     public override int Receive(FrameDescriptor* batch, int capacity)
     {
         var received = 0;
-        var queue = _nextQueue;
-        for (var asked = 0; asked < _sockets.Length && received < capacity; asked++)
+        for (var asked = 0; asked < _sockets.Length && received == 0; asked++)
         {
-            received += ReceiveFrom(_sockets[queue], batch + received, (uint)(capacity - received));
-            queue = queue + 1 == _sockets.Length ? 0 : queue + 1;
+            var socket = _sockets[_nextQueue];
+            received = ReceiveFrom(socket, batch, (uint)capacity);
+            _receiveQueue = (uint)socket.Queue;
+
+            // The queue that was asked goes last in the next round, so that a busy one cannot starve the others.
+            _nextQueue = _nextQueue + 1 == _sockets.Length ? 0 : _nextQueue + 1;
         }
 
-        // The queue that came first goes last in the next round, so that a busy one cannot starve the others.
-        _nextQueue = _nextQueue + 1 >= _sockets.Length ? 0 : _nextQueue + 1;
         return received;
     }
 

@@ -28,6 +28,9 @@ public abstract unsafe class PortLane
     /// <summary>File descriptor that becomes readable when packets arrive; -1 if there is none.</summary>
     public virtual int PollHandle => -1;
 
+    /// <summary>Worker: the receive queue of the port that the packets of the last <see cref="Receive"/> came from.</summary>
+    public virtual uint ReceiveQueue => 0;
+
     /// <summary>What went through this lane.</summary>
     internal PortCounters Counters { get; } = new();
 

@@ -28,6 +28,9 @@ public abstract unsafe class SingleLanePort : Port
     /// <inheritdoc cref="PortLane.PollHandle"/>
     public virtual int PollHandle => -1;
 
+    /// <inheritdoc cref="PortLane.ReceiveQueue"/>
+    public virtual uint ReceiveQueue => 0;
+
     // SAFETY: as for a lane: the arrays hold as many descriptors as the caller says, all in the port's UMEM.
 
     /// <inheritdoc cref="PortLane.Receive"/>
@@ -44,6 +47,8 @@ public abstract unsafe class SingleLanePort : Port
     private sealed class OnlyLane(SingleLanePort port, Umem umem) : PortLane(port, umem)
     {
         public override int PollHandle => port.PollHandle;
+
+        public override uint ReceiveQueue => port.ReceiveQueue;
 
         public override int Receive(FrameDescriptor* batch, int capacity) => port.Receive(batch, capacity);
 

@@ -49,14 +49,26 @@ internal static class Filters
     /// <summary>Matches packets of one length.</summary>
     public static LoadedFilter LengthIs(int length) => Load($"mov %r0, 0\njne %r2, {length}, done\nmov %r0, 1\ndone:\nexit");
 
+    /// <summary>Matches packets of one receive queue (<c>rx_queue_index</c> of <c>struct xdp_md</c>, as the verifier rewrites it).</summary>
+    public static LoadedFilter QueueIs(int queue) => Load($"""
+        ldxw %r2, [%r1+{FilterContext.RxQueueOffset}]
+        mov %r0, 0
+        jne %r2, {queue}, done
+        mov %r0, 1
+        done:
+        exit
+        """, EntryConvention.Xdp);
+
     public static FilterSlot Slot(LoadedFilter filter, uint id = 1) => new(id, filter);
 
-    private static LoadedFilter Load(string source, params MapSpec[] maps)
+    private static LoadedFilter Load(string source, params MapSpec[] maps) => Load(source, EntryConvention.Oko, maps);
+
+    private static LoadedFilter Load(string source, EntryConvention convention, params MapSpec[] maps)
     {
         var instructions = Assembler.Assemble(source);
         return LoadedFilter.Create(new VerifiedProgram
         {
-            Name = "test", Instructions = instructions, Convention = EntryConvention.Oko, Reachable = [.. instructions.Select(_ => true)],
+            Name = "test", Instructions = instructions, Convention = convention, Reachable = [.. instructions.Select(_ => true)],
             WorstCaseInstructions = instructions.Length, StackBytes = 16, MapAtCall = [.. instructions.Select(_ => -1)], Maps = [.. maps],
             OkoHelpers = false, FunctionStarts = [0],
         });

@@ -127,6 +127,19 @@ public sealed class FilterTests
     }
 
     [Test]
+    public void Context_ReceiveQueue_IsThePacketsOwn()
+    {
+        using var harness = new PipelineHarness();
+        harness.Add(9, [], Bench.Apply(Output(4)), filter: Filters.Slot(Filters.QueueIs(3)));
+        harness.Add(8, [], Bench.Apply(Output(3)));
+        harness.ReceiveBy(1, 3);
+        harness.Run(1, Frames.Udp4()).Should().ContainSingle().Which.Port.Should().Be(4);
+        harness.Run(2, Frames.Udp4()).Should().ContainSingle().Which.Port.Should().Be(3, "it came by queue 0");
+        harness.Run(1, Frames.Udp4()).Should().ContainSingle().Which.Port.Should().Be(4);
+        harness.Inject(1, Frames.Udp4(), Output(ReservedPort.Table)).Should().ContainSingle().Which.Port.Should().Be(3, "it came by none");
+    }
+
+    [Test]
     public void Drops_AndNextLowerEntries_CountLikeTheOthers()
     {
         using var harness = new PipelineHarness();

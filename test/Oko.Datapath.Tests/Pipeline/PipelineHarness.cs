@@ -40,6 +40,9 @@ internal sealed unsafe class PipelineHarness : IDisposable
     /// <summary>Lets a port take packets of so many bytes at most.</summary>
     public void Limit(uint port, int maxPacketSize) => _ports[port - 1].Limit(maxPacketSize);
 
+    /// <summary>Lets the packets of a port come by one of its receive queues.</summary>
+    public void ReceiveBy(uint port, uint queue) => _ports[port - 1].ReceiveBy(queue);
+
     /// <summary>What was sent, as port and frame; kept only while <see cref="Records"/> is set.</summary>
     public List<(uint Port, byte[] Frame)> Sent { get; } = [];
 
@@ -147,8 +150,13 @@ internal sealed unsafe class PipelineHarness : IDisposable
         private readonly byte[] _bytes = new byte[1 << 20];
         private readonly int[] _lengths = new int[512];
         private int _count, _used;
+        private uint _receiveQueue;
 
         public override string ModeText => "sink";
+
+        public override uint ReceiveQueue => _receiveQueue;
+
+        public void ReceiveBy(uint queue) => _receiveQueue = queue;
 
         public void Limit(int maxPacketSize) => MaxPacketSize = maxPacketSize;
 
