@@ -113,7 +113,9 @@ public sealed unsafe class FilterSlot
         internal long Runs, Matches, SampledRuns, SampledNanoseconds;
 
         // Parts of two workers are made one after the other: this keeps them out of each other's cache lines.
+#pragma warning disable CS0169 // Its size is its use.
         private readonly CacheLines _distance;
+#pragma warning restore CS0169
     }
 
     [InlineArray(16)]

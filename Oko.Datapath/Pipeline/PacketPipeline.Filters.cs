@@ -30,12 +30,13 @@ internal sealed unsafe partial class PacketPipeline
         for (; packets != 0; packets &= packets - 1)
         {
             var index = BitOperations.TrailingZeroCount(packets);
-            if (_group[index] is not { } entry || !Own(entry.State)->HasFilter)
+            var entry = _group[index];
+            if (entry is null || !entry->HasFilter)
             {
                 continue;
             }
 
-            var filter = entry.Entry.Filter!;
+            var filter = _entries.EntryOf(entry).Filter!;
             _prepared |= 1U << index;
             if (filter.ActiveIn(_batch, _worker) is { CanPrefetch: true } program)
             {
@@ -55,7 +56,7 @@ internal sealed unsafe partial class PacketPipeline
     }
 
     /// <summary>The entry that a packet of the group takes, null = none: the first one found for it, which has a filter, or one below.</summary>
-    private EntryLink? AskFirst(int index, EntryLink first, int table)
+    private EntryNode* AskFirst(int index, EntryNode* first, int table)
     {
         ref var packet = ref _packets[index];
         if (Ask(first, packet))
@@ -64,25 +65,25 @@ internal sealed unsafe partial class PacketPipeline
         }
 
         ref var key = ref _group.Keys[index];
-        return Take((_below & (1U << index)) != 0 ? _next[index] : _tables[table].Lookup(ref key, first.Rank), table, packet, ref key);
+        return Take((_below & (1U << index)) != 0 ? _next[index] : _tables[table].Lookup(ref key, first->Rank), table, packet, ref key);
     }
 
     /// <summary>The first of an entry and those below it that has no filter or one that says match.</summary>
-    private EntryLink? Take(EntryLink? entry, int table, in PacketView packet, ref FlowKey key)
+    private EntryNode* Take(EntryNode* entry, int table, in PacketView packet, ref FlowKey key)
     {
-        while (entry is not null && Own(entry.State)->HasFilter && !Ask(entry, packet))
+        while (entry is not null && entry->HasFilter && !Ask(entry, packet))
         {
-            entry = _tables[table].Lookup(ref key, entry.Rank);
+            entry = _tables[table].Lookup(ref key, entry->Rank);
         }
 
         return entry;
     }
 
     // SAFETY: the context is pinned and the packet in its frame; neither moves while the filter runs.
-    private bool Ask(EntryLink entry, in PacketView packet)
+    private bool Ask(EntryNode* entry, in PacketView packet)
     {
         Describe(packet);
-        return entry.Entry.Filter!.Ask(_context, _serial, _batch);
+        return _entries.EntryOf(entry).Filter!.Ask(_context, _serial, _batch);
     }
 
     /// <summary>Puts a packet into what filters are given.</summary>

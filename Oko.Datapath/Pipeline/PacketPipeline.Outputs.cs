@@ -15,7 +15,7 @@ internal sealed unsafe partial class PacketPipeline
                 Emit(_ports.Find(packet.InPort), ref packet);
                 break;
             case ReservedPort.Controller:
-                ToController(action.MaxLength, _entry is { IsTableMiss: true } ? PacketInKind.NoMatch : PacketInKind.Action, ref packet);
+                ToController(action.MaxLength, _entry is not null && _entries.EntryOf(_entry).IsTableMiss ? PacketInKind.NoMatch : PacketInKind.Action, ref packet);
                 break;
             case ReservedPort.Flood:
             case ReservedPort.All:
@@ -117,7 +117,7 @@ internal sealed unsafe partial class PacketPipeline
             return;
         }
 
-        if (_packetIns.TryWrite(packet, Math.Min(packet.Length, maxLength), kind, _table, _entry?.Cookie ?? NoCookie))
+        if (_packetIns.TryWrite(packet, Math.Min(packet.Length, maxLength), kind, _table, _entry is null ? NoCookie : _entries.EntryOf(_entry).Cookie))
         {
             _toController++;
         }

@@ -50,16 +50,17 @@ internal sealed unsafe partial class PacketPipeline
             }
 
             // With none in front that is still under way, a packet may end at once.
-            if (_group.StateOf(index) is not null and var state)
+            var entry = _group[index];
+            if (entry is not null)
             {
-                if (Own(state)->HasFilter)
+                if (entry->HasFilter)
                 {
                     if ((_prepared & (1U << index)) == 0)
                     {
                         PrepareFilters(0, LookupGroup.First(count) & ~LookupGroup.First(index));
                     }
                 }
-                else if (TryForward(Own(state), 0, _packets[index]))
+                else if (TryForward(entry, 0, _packets[index]))
                 {
                     continue;
                 }
@@ -100,15 +101,15 @@ internal sealed unsafe partial class PacketPipeline
     private bool TryStep(int index, int table, ref uint moving)
     {
         _stops[index] = table;
-        var link = _group[index];
-        if (link is null || !link.Program.IsStep || Own(link.State)->HasFilter)
+        var entry = _group[index];
+        if (entry is null || entry->HasFilter || entry->OnlyOutput != 0 || !_entries.ProgramOf(entry).IsStep)
         {
             return false;
         }
 
         _hasFailed = _isTtlInvalid = false;
         _isStepping = true;
-        var next = Execute(link, table, ref _packets[index], ref _group.Keys[index], _actionSets[index]);
+        var next = Execute(entry, table, ref _packets[index], ref _group.Keys[index], _actionSets[index]);
         _isStepping = false;
         if (_hasFailed)
         {
@@ -130,14 +131,15 @@ internal sealed unsafe partial class PacketPipeline
     {
         ref var packet = ref _packets[index];
         var table = _stops[index];
-        var link = _group[index];
+        var entry = _group[index];
         var set = _actionSets[index];
         if (_failures[index] is not StepFailure.None and var failure)
         {
             _failures[index] = StepFailure.None;
             set.Clear();
             Begin();
-            (_entry, _table) = (link!.Entry, (byte)table);
+            _entry = entry;
+            _table = (byte)table;
             Fail(DropReason.NoHeadroom);
             if (failure == StepFailure.InvalidTtl)
             {
@@ -148,7 +150,7 @@ internal sealed unsafe partial class PacketPipeline
         }
         else
         {
-            if (link is not null && Own(link.State)->HasFilter && (_prepared & (1U << index)) == 0)
+            if (entry is not null && entry->HasFilter && (_prepared & (1U << index)) == 0)
             {
                 PrepareFilters(table, StoppedAt(table, left));
             }
@@ -175,13 +177,13 @@ internal sealed unsafe partial class PacketPipeline
         _serial++;
         ref var packet = ref _packets[index];
         var entry = _group[index];
-        if (entry is not null && Own(entry.State)->HasFilter)
+        if (entry is not null && entry->HasFilter)
         {
             entry = AskFirst(index, entry, table);
         }
 
         var set = _actionSets[index];
-        if (entry is null || !set.IsEmpty || !TryForward(Own(entry.State), table, packet))
+        if (entry is null || !set.IsEmpty || !TryForward(entry, table, packet))
         {
             Run(ref packet, ref _group.Keys[index], entry, table, set);
         }
@@ -189,9 +191,9 @@ internal sealed unsafe partial class PacketPipeline
 
     /// <summary>The short way of most packets: an entry whose only output can take the packet, which no other output or action set
     /// precedes. Does what <see cref="Run"/> would do.</summary>
-    private bool TryForward(EntryState* entry, int table, in PacketView packet)
+    private bool TryForward(EntryNode* entry, int table, in PacketView packet)
     {
-        // SAFETY: the group keeps the entry, and so its state, until the next lookup.
+        // SAFETY: what was found is valid until the end of the round.
         var port = Volatile.Read(ref entry->OnlyOutput);
         if (port == 0 || port == packet.InPort || _ports.Find(port) is not { } queue || !CanSend(queue.Port))
         {
@@ -200,7 +202,7 @@ internal sealed unsafe partial class PacketPipeline
 
         _tables[table].CountLookup(_worker);
         _tables[table].CountMatch(_worker);
-        entry->Count(packet.Length, _now);
+        Counters(entry)->Count(packet.Length, _now);
         Enqueue(queue, packet.Address, packet.Length);
         return true;
     }
@@ -211,7 +213,7 @@ internal sealed unsafe partial class PacketPipeline
     /// <param name="entry">The entry that it takes in the table, null = none.</param>
     /// <param name="table">The table.</param>
     /// <param name="set">Its action set, which is empty afterwards.</param>
-    private void Run(ref PacketView packet, ref FlowKey key, EntryLink? entry, int table, ActionSet set)
+    private void Run(ref PacketView packet, ref FlowKey key, EntryNode* entry, int table, ActionSet set)
     {
         Begin();
         while (true)
@@ -247,20 +249,20 @@ internal sealed unsafe partial class PacketPipeline
     }
 
     /// <summary>Counts a match and executes the entry's instructions. Returns the next table, 0 or less for none.</summary>
-    private int Execute(EntryLink entry, int table, ref PacketView packet, ref FlowKey key, ActionSet set)
+    private int Execute(EntryNode* entry, int table, ref PacketView packet, ref FlowKey key, ActionSet set)
     {
         _tables[table].CountLookup(_worker);
         _tables[table].CountMatch(_worker);
-        var state = Own(entry.State);
-        state->Count(packet.Length, _now);
-        (_entry, _table) = (entry.Entry, (byte)table);
-        if (Volatile.Read(ref state->OnlyOutput) is not 0 and var port)
+        Counters(entry)->Count(packet.Length, _now);
+        _entry = entry;
+        _table = (byte)table;
+        if (Volatile.Read(ref entry->OnlyOutput) is not 0 and var port)
         {
             OutputToPort(port, ref packet);
             return 0;
         }
 
-        var program = entry.Program;
+        var program = _entries.ProgramOf(entry);
         if (program.Meter is { } meter)
         {
             Measure(meter, ref packet, ref key);

@@ -43,7 +43,8 @@ internal sealed unsafe partial class PacketPipeline
     private readonly PacketInRing _packetIns;
     private readonly LearningTable _learned;
     private readonly int _worker;
-    private readonly nint _stateOffset;
+    private readonly EntryMemory _entries;
+    private readonly nint _countersOffset;
     private readonly long[] _drops = new long[DropReasons.Count];
     private readonly PacketView[] _tableCopies = new PacketView[MaxTableCopies];
     private readonly LookupGroup _group = new();
@@ -58,7 +59,7 @@ internal sealed unsafe partial class PacketPipeline
     private uint _queue;
     private bool _dropsFragments;
     private DropReason _dropReason;
-    private FlowEntry? _entry;
+    private EntryNode* _entry;
     private byte _table;
     private bool _injecting;
     private bool _hasFailed;
@@ -76,7 +77,8 @@ internal sealed unsafe partial class PacketPipeline
         _packetIns = packetIns;
         _learned = learned;
         _worker = worker;
-        _stateOffset = EntryPlace.OffsetOf(worker);
+        _entries = tables[0].Memory;
+        _countersOffset = _entries.CountersOffset(worker);
         _ports = new PortSet([], umem);
         _waiting = new uint[tables.Length];
         _next = new LookupGroup(_group);
@@ -207,8 +209,8 @@ internal sealed unsafe partial class PacketPipeline
     /// <summary>Counts a packet of another worker that found no frame.</summary>
     internal void CountHandedOverWithoutFrame() => _drops[(int)DropReason.NoFrame]++;
 
-    // SAFETY: a place has a state for each worker, at this distance from the first one's.
-    private EntryState* Own(EntryState* first) => (EntryState*)((byte*)first + _stateOffset);
+    // SAFETY: there are counters for each worker, at this distance from the node.
+    private EntryCounters* Counters(EntryNode* entry) => (EntryCounters*)((byte*)entry + _countersOffset);
 
     /// <summary>Executes the actions of a packet-out. The packet's frame is the pipeline's from here on.</summary>
     internal void ProcessInjected(ref PacketView packet, ImmutableArray<DatapathAction> actions)

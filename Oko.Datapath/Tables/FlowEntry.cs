@@ -8,9 +8,12 @@ namespace Oko.Datapath.Tables;
 /// </summary>
 public sealed unsafe class FlowEntry
 {
-    private EntryPlace _place;
+    private EntryMemory? _memory;
+    private EntryNode* _node;
     private InstructionSet _instructions = InstructionSet.Empty;
-    private long _packetsBase, _bytesBase;
+
+    // Beside what the node counts: what was counted in nodes before, less what was counted before a reset.
+    private EntryCounters _before;
 
     /// <summary>Table the entry stands in.</summary>
     public byte TableId { get; init; }
@@ -28,11 +31,7 @@ public sealed unsafe class FlowEntry
     public InstructionSet Instructions
     {
         get => Volatile.Read(ref _instructions);
-        init
-        {
-            _instructions = value;
-            Program = EntryProgram.Of(value);
-        }
+        init => _instructions = value;
     }
 
     /// <summary>Controller's cookie.</summary>
@@ -54,13 +53,13 @@ public sealed unsafe class FlowEntry
     public object? Tag { get; init; }
 
     /// <summary>Packets since the entry was made or its counters were reset.</summary>
-    public ulong PacketCount => (ulong)(_place.Packets - _packetsBase);
+    public ulong PacketCount => (ulong)(_before.Packets + InNode().Packets);
 
     /// <summary>Bytes since the entry was made or its counters were reset.</summary>
-    public ulong ByteCount => (ulong)(_place.Bytes - _bytesBase);
+    public ulong ByteCount => (ulong)(_before.Bytes + InNode().Bytes);
 
     /// <summary>When a packet matched last; the time of creation before the first one.</summary>
-    public long LastUsedNanoseconds => Math.Max(_place.LastUsed, CreatedNanoseconds);
+    public long LastUsedNanoseconds => Math.Max(Math.Max(_before.LastUsed, InNode().LastUsed), CreatedNanoseconds);
 
     /// <summary>
     /// Order of lookup, unique in its table: priority, then entries with a filter, then the older.
@@ -70,55 +69,69 @@ public sealed unsafe class FlowEntry
     /// <summary>The tuple the entry stands in; the control thread's.</summary>
     internal MaskTuple? Home { get; set; }
 
-    /// <summary>Where its tuple keeps it, null while it stands in none; the control thread's.</summary>
-    internal EntryLink? Link { get; set; }
-
-    /// <summary>The instructions as the worker executes them, which finds them in the link; the control thread's.</summary>
-    internal EntryProgram Program { get; private set; } = EntryProgram.Empty;
-
     /// <summary>Whether the entry is the table-miss entry. Source: OpenFlow 1.3.5, 5.4 "Table-miss".</summary>
     internal bool IsTableMiss { get; private set; }
 
-    /// <summary>What every match by worker 0 touches; the others' states follow. SAFETY: valid as long as the entry, once it was added to a table.</summary>
-    internal EntryState* State => _place.State;
+    /// <summary>The entry as lookups see it, null before it was added to a table; the control thread's.</summary>
+    internal EntryNode* Node => _node;
 
     /// <summary>Control thread: replaces what happens to matching packets, from the next packet on.</summary>
     public void SetInstructions(InstructionSet instructions)
     {
-        // A packet meanwhile is treated by the old program or the new, or goes to the old port or the new: each alone is right.
         Volatile.Write(ref _instructions, instructions);
-        Program = EntryProgram.Of(instructions);
-        if (Link is { } link)
-        {
-            link.Program = Program;
-        }
-
-        _place.Tell(instructions.OnlyOutput, Filter is not null);
+        _memory?.SetInstructions(_node, instructions);
     }
 
     /// <summary>Control thread: counts from 0 again. What the worker adds meanwhile is counted.</summary>
-    public void ResetCounters()
-    {
-        _packetsBase = _place.Packets;
-        _bytesBase = _place.Bytes;
-    }
+    public void ResetCounters() => SetCounters(0, 0);
 
     /// <summary>Control thread: sets the counters to what they were once.</summary>
     public void SetCounters(ulong packets, ulong bytes)
     {
-        _packetsBase = _place.Packets - (long)packets;
-        _bytesBase = _place.Bytes - (long)bytes;
+        var counted = InNode();
+        (_before.Packets, _before.Bytes) = ((long)packets - counted.Packets, (long)bytes - counted.Bytes);
     }
 
-    internal void Prepare(EntryBlocks blocks, ulong rank)
+    /// <summary>Control thread: gives the entry a node, complete but for a table that names it.</summary>
+    internal void Enter(EntryMemory memory, ulong rank)
     {
-        if (State is null)
-        {
-            _place = blocks.Take();
-        }
-
+        // An entry that was removed and comes again has a node that waits for its next use.
+        Settle();
         Rank = rank;
         IsTableMiss = Priority == 0 && Filter is null && Pattern.IsCatchAll;
-        _place.Tell(_instructions.OnlyOutput, Filter is not null);
+        var node = memory.Take(this);
+        node->Rank = rank;
+        node->HasFilter = Filter is not null;
+        node->SetKey(Pattern.KeyMask, Pattern.Key);
+        memory.SetInstructions(node, _instructions);
+        _memory = memory;
+        _node = node;
+    }
+
+    /// <summary>Control thread: the node will be another entry's.</summary>
+    internal void Leave(EntryNode* node)
+    {
+        if (node == _node)
+        {
+            Settle();
+        }
+    }
+
+    private void Settle()
+    {
+        var counted = InNode();
+        _before.Packets += counted.Packets;
+        _before.Bytes += counted.Bytes;
+        _before.LastUsed = Math.Max(_before.LastUsed, counted.LastUsed);
+        _memory = null;
+        _node = null;
+    }
+
+    private EntryCounters InNode()
+    {
+        // SAFETY: the memory has the node as long as the entry refers to it, and is not freed before this has returned.
+        var counted = _memory?.Sum(_node) ?? default;
+        GC.KeepAlive(this);
+        return counted;
     }
 }

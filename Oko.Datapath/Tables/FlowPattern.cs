@@ -15,6 +15,7 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
     private readonly FlowKey _key;
     private readonly ulong[] _mask;
     private readonly int _maskHash, _hash;
+    private KeyMask? _keyMask;
 
     private FlowPattern(ulong[] mask)
     {
@@ -47,6 +48,9 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
 
     /// <summary>The pattern's mask with an all-zero key: equal for patterns that name the same bits.</summary>
     internal FlowPattern MaskOnly { get; }
+
+    /// <summary>The mask as lookups use it.</summary>
+    internal KeyMask KeyMask => MaskOnly._keyMask ??= new KeyMask(_mask);
 
     /// <summary>A mask with an all-zero key, as <see cref="MaskOnly"/>.</summary>
     internal static FlowPattern OfMask(ReadOnlySpan<ulong> mask)

@@ -1,4 +1,5 @@
 using Oko.Datapath.Packet;
+using Oko.Datapath.Workers;
 
 namespace Oko.Datapath.Tables;
 
@@ -10,17 +11,26 @@ public readonly record struct TableStatistics(uint ActiveCount, ulong LookupCoun
 
 /// <summary>One flow table: entries are added and removed by the control thread, looked up by the workers.</summary>
 /// <param name="workers">How many workers.</param>
-internal sealed class FlowTable(int workers = 1)
+/// <param name="memory">Where its entries lie.</param>
+internal sealed unsafe class FlowTable(int workers, EntryMemory memory)
 {
     private const int SequenceBits = 47, CellWords = 64 / sizeof(long);
 
-    private readonly TupleSpace _entries = new();
-    private readonly EntryBlocks _states = new(workers);
+    private readonly TupleSpace _entries = new(memory);
 
     // For each worker lookups and matches, in a cache line of its own.
     private readonly long[] _counters = new long[(workers + 1) * CellWords];
     private ulong _sequence;
     private int _count;
+
+    /// <summary>A table for one reader, which has no rounds: what it found counts until the table is changed.</summary>
+    internal FlowTable()
+        : this(1, new EntryMemory(1, new WorkerRounds(1)))
+    {
+    }
+
+    /// <summary>Where its entries lie.</summary>
+    internal EntryMemory Memory => memory;
 
     internal TableStatistics Statistics =>
         new((uint)_count, Sum(0), Sum(1));
@@ -32,7 +42,7 @@ internal sealed class FlowTable(int workers = 1)
     {
         // 47 bits of sequence last for four years of a million flow-mods per second.
         var age = ((1UL << SequenceBits) - 1) - _sequence++;
-        entry.Prepare(_states, ((ulong)entry.Priority << 48) | (entry.Filter is null ? 0 : 1UL << SequenceBits) | age);
+        entry.Enter(memory, ((ulong)entry.Priority << 48) | (entry.Filter is null ? 0 : 1UL << SequenceBits) | age);
         _entries.Add(entry);
         _count++;
     }
@@ -40,6 +50,7 @@ internal sealed class FlowTable(int workers = 1)
     internal void Remove(FlowEntry entry)
     {
         _entries.Remove(entry);
+        memory.Retire(entry.Node);
         _count--;
     }
 
@@ -49,7 +60,15 @@ internal sealed class FlowTable(int workers = 1)
     /// <summary>Worker: counts a hit.</summary>
     internal void CountMatch(int worker) => _counters[((worker + 1) * CellWords) + 1]++;
 
-    internal EntryLink? Lookup(ref FlowKey key, ulong bound) => _entries.Lookup(ref key, bound);
+    /// <inheritdoc cref="TupleSpace.Lookup(ref FlowKey, ulong)"/>
+    internal EntryNode* Lookup(ref FlowKey key, ulong bound) => _entries.Lookup(ref key, bound);
+
+    /// <summary>The entry that a lookup finds, for those who want it and not its node.</summary>
+    internal FlowEntry? Find(ref FlowKey key, ulong bound = ulong.MaxValue)
+    {
+        var node = Lookup(ref key, bound);
+        return node is null ? null : memory.EntryOf(node);
+    }
 
     /// <inheritdoc cref="TupleSpace.Lookup(LookupGroup, uint)"/>
     internal void Lookup(LookupGroup group, uint packets) => _entries.Lookup(group, packets);

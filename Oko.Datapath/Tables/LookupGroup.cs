@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.Intrinsics.X86;
 using Oko.Datapath.Packet;
 
 namespace Oko.Datapath.Tables;
@@ -17,8 +16,7 @@ internal sealed unsafe class LookupGroup
     private readonly ulong[] _hashes = GC.AllocateArray<ulong>(Size, pinned: true);
     private readonly ulong[] _ranks = GC.AllocateArray<ulong>(Size, pinned: true);
     private readonly int[] _open = GC.AllocateArray<int>(Size, pinned: true);
-    private readonly EntryLink?[] _found = new EntryLink?[Size];
-    private readonly nint[] _states = new nint[Size];
+    private readonly nint[] _found = new nint[Size];
 
     internal LookupGroup(LookupGroup? above = null)
     {
@@ -60,11 +58,8 @@ internal sealed unsafe class LookupGroup
     /// <summary>Number of packets in <see cref="Open"/>.</summary>
     internal int OpenCount { get; private set; }
 
-    /// <summary>The entry found for a packet.</summary>
-    internal EntryLink? this[int packet] => _found[packet];
-
-    /// <summary>The state of the entry found for a packet, null = none.</summary>
-    internal EntryState* StateOf(int packet) => (EntryState*)_states[packet];
+    /// <summary>The entry found for a packet, null = none.</summary>
+    internal EntryNode* this[int packet] => (EntryNode*)_found[packet];
 
     /// <summary>The first packets, as bits.</summary>
     internal static uint First(int count) => (uint)((1UL << count) - 1);
@@ -79,8 +74,7 @@ internal sealed unsafe class LookupGroup
             var packet = BitOperations.TrailingZeroCount(packets);
             Ranks[packet] = 0;
             Open[OpenCount++] = packet;
-            _found[packet] = null;
-            _states[packet] = 0;
+            _found[packet] = 0;
         }
     }
 
@@ -99,14 +93,9 @@ internal sealed unsafe class LookupGroup
     }
 
     /// <summary>Notes an entry for a packet.</summary>
-    internal void Found(int packet, EntryLink link)
+    internal void Found(int packet, EntryNode* node)
     {
-        Ranks[packet] = link.Rank;
-        _found[packet] = link;
-        _states[packet] = (nint)link.State;
-        if (Sse.IsSupported)
-        {
-            Sse.Prefetch0(link.State);
-        }
+        Ranks[packet] = node->Rank;
+        _found[packet] = (nint)node;
     }
 }

@@ -1,33 +1,25 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 
 namespace Oko.Datapath.Tables;
 
 /// <summary>Entries whose masks name all bits of one mask: a hash over the words under that. One writing thread, any number of reading ones, as
 /// <see cref="TupleSpace"/> explains.</summary>
-internal sealed unsafe class MaskTuple
+/// <param name="shared">The bits that all its entries name.</param>
+/// <param name="memory">Where the entries lie.</param>
+internal sealed unsafe class MaskTuple(FlowPattern shared, EntryMemory memory)
 {
-    private const int SmallestSize = 8;
-
     // Tuples with fewer buckets stay in the caches, where asking beforehand costs more than it saves.
-    private const int PrefetchFrom = 1024;
+    private const int PrefetchFrom = 128;
 
-    private readonly KeyMask _mask;
+    private readonly KeyMask _mask = shared.KeyMask;
     private readonly Dictionary<ushort, int> _priorities = [];
     private readonly SortedSet<ushort> _present = [];
-    private EntryLink?[] _buckets = new EntryLink?[SmallestSize];
+    private EntryBuckets _buckets = new(1);
     private int _count;
 
-    /// <param name="shared">The bits that all its entries name.</param>
-    internal MaskTuple(FlowPattern shared)
-    {
-        Shared = shared;
-        _mask = new KeyMask(shared.Mask);
-    }
-
     /// <summary>The bits that all its entries name, and by which they are hashed.</summary>
-    internal FlowPattern Shared { get; }
+    internal FlowPattern Shared => shared;
 
     internal bool IsEmpty => _count == 0;
 
@@ -36,43 +28,43 @@ internal sealed unsafe class MaskTuple
     /// <summary>Worker: the entry of the greatest rank below the bound for one packet.</summary>
     /// <param name="key">SAFETY: the words of a key.</param>
     /// <param name="bound">Ranks from here up do not count.</param>
-    internal EntryLink? Find(ulong* key, ulong bound)
+    internal EntryNode* Find(ulong* key, ulong bound)
     {
-        var hash = _mask.Hash(key);
-        for (var link = Volatile.Read(ref BucketOf(Volatile.Read(ref _buckets), hash)); link is not null; link = Volatile.Read(ref link.Next))
-        {
-            if (link.Hash == hash && link.Rank < bound && link.Matches(key))
-            {
-                return link;
-            }
-        }
-
-        return null;
+        var buckets = Volatile.Read(ref _buckets);
+        var hash = MaskForm.Hash(_mask.Form, key);
+        var best = Search(buckets.Of(hash), hash, key, 0, bound);
+        GC.KeepAlive(buckets);
+        GC.KeepAlive(this);
+        return best;
     }
 
     /// <summary>Worker: the same for all open packets of a group, where it is better than what they have.</summary>
     internal void Find(LookupGroup group)
     {
         var buckets = Volatile.Read(ref _buckets);
-        var mask = _mask;
+        var mask = _mask.Form;
         var count = group.OpenCount;
         for (var index = 0; index < count; index++)
         {
-            var packet = group.Open[index];
-            var hash = mask.Hash((ulong*)(group.Keys + packet));
+            var hash = MaskForm.Hash(mask, (ulong*)(group.Keys + group.Open[index]));
             group.Hashes[index] = hash;
-            if (Sse.IsSupported && buckets.Length >= PrefetchFrom)
+            if (Sse.IsSupported && buckets.Count >= PrefetchFrom)
             {
                 // SAFETY: a hint; nothing is read there.
-                Sse.Prefetch0(Unsafe.AsPointer(ref BucketOf(buckets, hash)));
+                Sse.Prefetch0(buckets.Of(hash));
             }
         }
 
-        if (buckets.Length >= PrefetchFrom)
+        if (buckets.Count >= PrefetchFrom)
         {
             for (var index = 0; index < count; index++)
             {
-                EntryLink.Prefetch(Volatile.Read(ref BucketOf(buckets, group.Hashes[index])));
+                var hash = group.Hashes[index];
+                var bucket = buckets.Of(hash);
+                if (EntryBucket.Candidates(bucket, hash) is not 0 and var candidates)
+                {
+                    EntryNode.Prefetch(EntryBucket.First(bucket, candidates));
+                }
             }
         }
 
@@ -80,74 +72,50 @@ internal sealed unsafe class MaskTuple
         {
             var packet = group.Open[index];
             var hash = group.Hashes[index];
-            // The links fall in rank: what the packet has already is not beaten by later ones.
-            for (var link = Volatile.Read(ref BucketOf(buckets, hash)); link is not null && link.Rank > group.Ranks[packet]; link = Volatile.Read(ref link.Next))
+            var better = Search(buckets.Of(hash), hash, (ulong*)(group.Keys + packet), group.Ranks[packet], group.Bounds[packet]);
+            if (better is not null)
             {
-                if (link.Hash == hash && link.Rank < group.Bounds[packet] && link.Matches((ulong*)(group.Keys + packet)))
-                {
-                    group.Found(packet, link);
-                    break;
-                }
+                group.Found(packet, better);
             }
         }
+
+        GC.KeepAlive(buckets);
+        GC.KeepAlive(this);
     }
 
-    /// <summary>How many entries have the same bits as this one under the tuple's mask.</summary>
+    /// <summary>How many entries have the same bits as this one under the tuple's mask, or nearly all of its hash.</summary>
     internal int CountAlike(FlowEntry entry)
     {
         var hash = HashOf(entry);
         var count = 0;
-        for (var link = BucketOf(_buckets, hash); link is not null; link = link.Next)
+        for (var bucket = _buckets.Of(hash); bucket is not null; bucket = EntryBucket.Next(bucket))
         {
-            count += link.Hash == hash ? 1 : 0;
+            for (var candidates = EntryBucket.Candidates(bucket, hash); candidates != 0; candidates &= candidates - 1)
+            {
+                count += HashOf(memory.EntryOf(EntryBucket.First(bucket, candidates))) == hash ? 1 : 0;
+            }
         }
 
         return count;
     }
 
     /// <summary>All entries.</summary>
-    internal IEnumerable<FlowEntry> Entries()
-    {
-        foreach (var bucket in _buckets)
-        {
-            for (var link = bucket; link is not null; link = link.Next)
-            {
-                yield return link.Entry;
-            }
-        }
-    }
+    internal IEnumerable<FlowEntry> Entries() => _buckets.Nodes().Select(node => memory.EntryOf((EntryNode*)node));
 
-    /// <param name="entry">To add.</param>
-    /// <param name="mask">The entry's own mask, which names all bits of the tuple's.</param>
-    internal void Link(FlowEntry entry, KeyMask mask)
+    internal void Link(FlowEntry entry)
     {
-        if (_count >= _buckets.Length / 2)
+        if (_buckets.IsFull(_count))
         {
             Grow();
         }
 
-        var link = new EntryLink(entry, HashOf(entry), mask);
-        ref var place = ref BucketOf(_buckets, link.Hash);
-        while (place is not null && place.Rank > link.Rank)
-        {
-            place = ref place.Next;
-        }
-
-        link.Next = place;
-        Volatile.Write(ref place, link);
+        _buckets.Add(HashOf(entry), entry.Node);
         _count++;
     }
 
     internal void Unlink(FlowEntry entry)
     {
-        ref var place = ref BucketOf(_buckets, HashOf(entry));
-        while (!ReferenceEquals(place!.Entry, entry))
-        {
-            place = ref place.Next;
-        }
-
-        entry.Link = null;
-        Volatile.Write(ref place, place.Next);
+        _buckets.Remove(HashOf(entry), entry.Node);
         _count--;
     }
 
@@ -173,43 +141,44 @@ internal sealed unsafe class MaskTuple
         return changed;
     }
 
-    // SAFETY: the length is a power of two.
+    /// <summary>The entry of the greatest rank between two bounds, both excluded.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ref EntryLink? BucketOf(EntryLink?[] buckets, ulong hash) =>
-        ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(buckets), (nint)(hash & (ulong)(buckets.Length - 1)));
+    private static EntryNode* Search(EntryBucket* bucket, ulong hash, ulong* key, ulong above, ulong below)
+    {
+        EntryNode* best = null;
+        do
+        {
+            for (var candidates = EntryBucket.Candidates(bucket, hash); candidates != 0; candidates &= candidates - 1)
+            {
+                var node = EntryBucket.First(bucket, candidates);
+                if (node->Rank > above && node->Rank < below && EntryNode.Matches(node, key))
+                {
+                    best = node;
+                    above = node->Rank;
+                }
+            }
+
+            bucket = EntryBucket.Next(bucket);
+        }
+        while (bucket is not null);
+        return best;
+    }
 
     private ulong HashOf(FlowEntry entry)
     {
         // SAFETY: a pattern has the words of a key.
         fixed (ulong* key = entry.Pattern.Key)
         {
-            return _mask.Hash(key);
+            return MaskForm.Hash(_mask.Form, key);
         }
     }
 
     private void Grow()
     {
-        // Each old bucket splits into two new ones, and its links come sorted: appending keeps the order.
-        var old = _buckets;
-        var larger = new EntryLink?[old.Length * 2];
-        for (var bucket = 0; bucket < old.Length; bucket++)
+        var larger = new EntryBuckets(_buckets.Count * 2);
+        foreach (var node in _buckets.Nodes())
         {
-            ref var low = ref larger[bucket];
-            ref var high = ref larger[bucket + old.Length];
-            for (var link = old[bucket]; link is not null; link = link.Next)
-            {
-                var copy = new EntryLink(link.Entry, link.Hash, link.Mask);
-                if ((link.Hash & (ulong)old.Length) == 0)
-                {
-                    low = copy;
-                    low = ref copy.Next;
-                }
-                else
-                {
-                    high = copy;
-                    high = ref copy.Next;
-                }
-            }
+            larger.Add(HashOf(memory.EntryOf((EntryNode*)node)), (EntryNode*)node);
         }
 
         Volatile.Write(ref _buckets, larger);

@@ -16,10 +16,11 @@ namespace Oko.Datapath.Tables;
 // - The list of tuples is an immutable array, replaced as a whole by one reference store. A tuple with a new, higher
 //   priority is moved forward in the list before the entry is linked, and moved back after it is unlinked, so the bound
 //   that the reader trusts for its early end is never too low.
-// - Within a tuple a bucket is a singly linked list sorted by rank. A link is complete before the store that publishes it,
-//   and an unlinked link keeps its own successor, so a reader that stands on it goes on to live entries. The garbage
-//   collector keeps it until no reader is left; that is why the links are objects and not memory of our own.
-// - Growing builds a second set of links and publishes it with one store; readers of the first set see a moment that was.
+// - Within a tuple a bucket is a cache line with the addresses of six entries and a byte of the hash of each (EntryBucket). An entry is complete
+//   before the store that names it, never moves from one place to another, and after its removal its memory stays what it is until
+//   no worker can look at it any more (EntryMemory).
+// - Growing builds a second set of buckets, which name the same entries, and publishes it with one store; readers of the first set
+//   see a moment that was, and the garbage collector keeps it for them.
 //
 // So a reader sees each single add or remove wholly or not at all. That all earlier changes are seen after a barrier follows
 // from the batch boundary (Datapath.Synchronize), not from here.
@@ -27,16 +28,17 @@ namespace Oko.Datapath.Tables;
 // A filter may decline the entry that was found. "The next one" is then the entry of the greatest rank below the declined
 // one's; ranks are unique in a table, so the same lookup with a bound serves for both.
 //
-// From some thousands of entries on a lookup costs what its cache misses cost. So a link holds all that is compared (hash, rank, the
-// masked words of the key) and what is to be done, so that the entry itself is not touched at all, and packets are looked up in groups: a tuple
-// computes the hashes of all packets that may still find something better in it and asks the cache for their buckets, then for the
-// links there, and compares only then. Memory is waited for once per group and not once per packet.
+// From some thousands of entries on a lookup costs what its cache misses cost: one for the bucket, two for the entry, which holds all that is compared (rank,
+// the masked words of the key), what is to be done in most cases, and the counters. And packets are looked up in groups: a tuple computes the
+// hashes of all packets that may still find something better in it and asks the cache for their buckets, then for the entries
+// named there, and compares only then. Memory is waited for once per group and not once per packet.
 //
 // Refused: one decision tree or trie over all entries (rebuilt or unbalanced by updates), and a cache of earlier results
 // (a flood of new flows empties it).
 
 /// <summary>The entries of one flow table, found by header and priority. One writing thread, any number of reading ones.</summary>
-internal sealed unsafe class TupleSpace
+/// <param name="memory">Where the entries lie.</param>
+internal sealed unsafe class TupleSpace(EntryMemory memory)
 {
     // With this many masks each has a tuple of its own: they are few enough to be asked one after the other.
     private const int MostMasks = 4;
@@ -52,21 +54,23 @@ internal sealed unsafe class TupleSpace
     /// <summary>Number of hashes.</summary>
     internal int TupleCount => _byMask.Count;
 
-    /// <summary>Finds the entry of the greatest rank below the bound whose header part matches.</summary>
-    internal EntryLink? Lookup(ref FlowKey key, ulong bound)
+    /// <summary>Finds the entry of the greatest rank below the bound whose header part matches; null = none. SAFETY: what is found is valid until
+    /// the end of the worker's round.</summary>
+    internal EntryNode* Lookup(ref FlowKey key, ulong bound)
     {
-        EntryLink? best = null;
+        EntryNode* best = null;
         // SAFETY: a key is its words, one behind the other.
         fixed (FlowKey* words = &key)
         {
             foreach (ref readonly var ranked in Volatile.Read(ref _ranked).AsSpan())
             {
-                if (best is not null && ranked.HighestRank < best.Rank)
+                if (best is not null && ranked.HighestRank < best->Rank)
                 {
                     break;
                 }
 
-                if (ranked.Tuple.Find((ulong*)words, bound) is { } found && (best is null || found.Rank > best.Rank))
+                var found = ranked.Tuple.Find((ulong*)words, bound);
+                if (found is not null && (best is null || found->Rank > best->Rank))
                 {
                     best = found;
                 }
@@ -96,7 +100,7 @@ internal sealed unsafe class TupleSpace
         var mask = entry.Pattern.MaskOnly;
         if (!_masks.TryGetValue(mask, out var use))
         {
-            _masks[mask] = use = new MaskUse(new KeyMask(mask.Mask), MaskLadder.Of(mask));
+            _masks[mask] = use = new MaskUse(MaskLadder.Of(mask));
             if (!_isMerged && _masks.Count > MostMasks)
             {
                 Merge();
@@ -109,7 +113,7 @@ internal sealed unsafe class TupleSpace
             Publish();
         }
 
-        entry.Home!.Link(entry, use.Mask);
+        entry.Home!.Link(entry);
     }
 
     internal void Remove(FlowEntry entry)
@@ -143,7 +147,7 @@ internal sealed unsafe class TupleSpace
         {
             if (!_byMask.TryGetValue(use.Ladder[rung], out var tuple))
             {
-                _byMask[use.Ladder[rung]] = tuple = new MaskTuple(use.Ladder[rung]);
+                _byMask[use.Ladder[rung]] = tuple = new MaskTuple(use.Ladder[rung], memory);
             }
 
             if (rung == last || tuple.CountAlike(entry) < MostAlike)
@@ -162,9 +166,8 @@ internal sealed unsafe class TupleSpace
         _byMask.Clear();
         foreach (var entry in entries)
         {
-            var use = _masks[entry.Pattern.MaskOnly];
-            _ = Place(entry, use);
-            entry.Home!.Link(entry, use.Mask);
+            _ = Place(entry, _masks[entry.Pattern.MaskOnly]);
+            entry.Home!.Link(entry);
         }
 
         Publish();
@@ -178,10 +181,8 @@ internal sealed unsafe class TupleSpace
     }
 
     /// <summary>A mask that entries have.</summary>
-    private sealed class MaskUse(KeyMask mask, ImmutableArray<FlowPattern> ladder)
+    private sealed class MaskUse(ImmutableArray<FlowPattern> ladder)
     {
-        internal KeyMask Mask { get; } = mask;
-
         internal ImmutableArray<FlowPattern> Ladder { get; } = ladder;
 
         internal int Count { get; set; }

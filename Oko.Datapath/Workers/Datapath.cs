@@ -71,7 +71,9 @@ public sealed class Datapath : IDisposable
         }
 
         Umems = [.. Enumerable.Range(0, options.Workers).Select(_ => new Umem(options.FrameCount, options.FrameSize, options.FrameMemory))];
-        _tables = [.. Enumerable.Range(0, options.TableCount).Select(_ => new FlowTable(options.Workers))];
+        var rounds = new WorkerRounds(options.Workers);
+        var entries = new EntryMemory(options.Workers, rounds);
+        _tables = [.. Enumerable.Range(0, options.TableCount).Select(_ => new FlowTable(options.Workers, entries))];
         _packetIns = [.. Enumerable.Range(0, options.Workers).Select(_ => new PacketInRing(options.PacketInSlots, Umem.JumboSize, _packetInBell))];
         var learned = new LearningTable();
         _workers =
@@ -79,6 +81,7 @@ public sealed class Datapath : IDisposable
             .. Enumerable.Range(0, options.Workers).Select(number => new ForwardingWorker(
                 number,
                 new PacketPipeline(_tables, Umems[number], _packetIns[number], learned, number),
+                rounds,
                 number == 0 ? _injected : null,
                 Umems[number],
                 number < options.Cpus.Length ? options.Cpus[number] : -1)),

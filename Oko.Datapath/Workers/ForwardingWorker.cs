@@ -13,8 +13,8 @@ namespace Oko.Datapath.Workers;
 // It spins while there is work and for a while after; then it sleeps in poll on its ports and on an eventfd.
 //
 // Talking to it never makes it wait. A control thread leaves a request and wakes it; the worker takes requests between two
-// rounds, which is also what gives "every worker has passed a batch boundary" its meaning: _rounds is odd inside a round and
-// even outside, so that a control thread needs no answer from a worker that sleeps.
+// rounds, which is also what gives "every worker has passed a batch boundary" its meaning (WorkerRounds): a control thread needs no
+// answer from a worker that sleeps.
 //
 //   Synchronize: the changes were published before; a full fence; then either the worker is outside a round (and the next round
 //   starts with its own fence, thus sees them), or the control thread waits until that round is over. Packet-outs that were
@@ -32,6 +32,8 @@ internal sealed unsafe class ForwardingWorker : IDisposable
     private const int NicenessSteps = 10;
 
     private readonly PacketPipeline _pipeline;
+    private readonly int _number;
+    private readonly WorkerRounds _rounds;
     private readonly InjectRing? _injected;
     private readonly Umem _umem;
     private readonly int _cpu;
@@ -43,19 +45,21 @@ internal sealed unsafe class ForwardingWorker : IDisposable
     private Action? _request;
     private PollFd[] _pollFds = [];
     private HandOverRing[] _incoming = [], _outgoing = [];
-    private long _rounds;
     private int _sleeping;
     private volatile bool _stopping;
     private bool _started;
 
     /// <param name="number">Number of the worker, from 0.</param>
     /// <param name="pipeline">Its pipeline.</param>
+    /// <param name="rounds">Where it notes its rounds.</param>
     /// <param name="injected">Packet-outs, if this is the worker that executes them.</param>
     /// <param name="umem">Its memory.</param>
     /// <param name="cpu">Processor it is pinned to, -1 for none.</param>
-    internal ForwardingWorker(int number, PacketPipeline pipeline, InjectRing? injected, Umem umem, int cpu)
+    internal ForwardingWorker(int number, PacketPipeline pipeline, WorkerRounds rounds, InjectRing? injected, Umem umem, int cpu)
     {
+        _number = number;
         _pipeline = pipeline;
+        _rounds = rounds;
         _injected = injected;
         _umem = umem;
         _cpu = cpu;
@@ -122,18 +126,7 @@ internal sealed unsafe class ForwardingWorker : IDisposable
             }
         }
 
-        Interlocked.MemoryBarrier();
-        var round = Volatile.Read(ref _rounds);
-        if ((round & 1) == 0)
-        {
-            return;
-        }
-
-        var spin = new SpinWait();
-        while (Volatile.Read(ref _rounds) == round)
-        {
-            spin.SpinOnce(sleep1Threshold: -1);
-        }
+        _rounds.WaitFor(_number);
     }
 
     /// <summary>Runs something on the worker between two rounds and returns when it is done; inline when the worker does not run.</summary>
@@ -232,9 +225,9 @@ internal sealed unsafe class ForwardingWorker : IDisposable
             var now = Stopwatch.GetTimestamp();
             Gaps.Note(now - begunAt);
             begunAt = now;
-            Interlocked.Increment(ref _rounds);
+            _rounds.Begin(_number);
             var work = Round(now);
-            Volatile.Write(ref _rounds, _rounds + 1);
+            _rounds.End(_number);
             if (work != 0)
             {
                 idle = 0;

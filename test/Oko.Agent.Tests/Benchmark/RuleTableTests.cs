@@ -46,7 +46,7 @@ public sealed unsafe class RuleTableTests
         var (entries, keys) = Make(kind, rules, Packets);
         var table = new FlowTable();
         entries.ForEach(table.Add);
-        var oracle = new LinearTupleSpace(entries);
+        var oracle = new LinearTupleSpace(table, entries);
         var group = new LookupGroup();
         var times = new List<(double Ours, double Linear)>();
         for (var round = -1; round < Rounds; round++)
@@ -118,8 +118,8 @@ public sealed unsafe class RuleTableTests
                 table.Lookup(group, LookupGroup.First(count));
                 for (var packet = 0; packet < count; packet++)
                 {
-                    if (!ReferenceEquals(expected[start + packet], group[packet]?.Entry)
-                        || !ReferenceEquals(expected[start + packet], table.Lookup(ref chunk[start + packet], ulong.MaxValue)?.Entry))
+                    if (!ReferenceEquals(expected[start + packet], group[packet] is var node && node is null ? null : table.Memory.EntryOf(node))
+                        || !ReferenceEquals(expected[start + packet], table.Find(ref chunk[start + packet])))
                     {
                         Interlocked.Increment(ref wrong);
                     }
@@ -165,12 +165,14 @@ public sealed unsafe class RuleTableTests
     {
         private readonly MaskTuple[] _tuples;
 
-        public LinearTupleSpace(IEnumerable<FlowEntry> entries) => _tuples = [.. entries.GroupBy(entry => entry.Pattern.MaskOnly).Select(group =>
+        /// <param name="table">Where the entries are.</param>
+        /// <param name="entries">All of them.</param>
+        public LinearTupleSpace(FlowTable table, IEnumerable<FlowEntry> entries) => _tuples = [.. entries.GroupBy(entry => entry.Pattern.MaskOnly).Select(group =>
         {
-            var tuple = new MaskTuple(group.Key);
+            var tuple = new MaskTuple(group.Key, table.Memory);
             foreach (var entry in group)
             {
-                tuple.Link(entry, new KeyMask(group.Key.Mask));
+                tuple.Link(entry);
             }
 
             return tuple;
@@ -178,21 +180,25 @@ public sealed unsafe class RuleTableTests
 
         public int Count => _tuples.Length;
 
-        public FlowEntry? Lookup(ref FlowKey key)
+        /// <summary>Packets that an entry was found for.</summary>
+        public long Found { get; private set; }
+
+        public void Lookup(ref FlowKey key)
         {
-            EntryLink? best = null;
+            EntryNode* best = null;
             fixed (FlowKey* words = &key)
             {
                 foreach (var tuple in _tuples)
                 {
-                    if (tuple.Find((ulong*)words, ulong.MaxValue) is { } found && (best is null || found.Rank > best.Rank))
+                    var found = tuple.Find((ulong*)words, ulong.MaxValue);
+                    if (found is not null && (best is null || found->Rank > best->Rank))
                     {
                         best = found;
                     }
                 }
             }
 
-            return best?.Entry;
+            Found += best is null ? 0 : 1;
         }
     }
 }

@@ -27,7 +27,7 @@ public unsafe class KeyMaskBenchmarks
         {
             for (var index = 0; index < Packets.Count; index++)
             {
-                sum += _mask.Hash((ulong*)(keys + index));
+                sum += MaskForm.Hash(_mask.Form, (ulong*)(keys + index));
             }
         }
 

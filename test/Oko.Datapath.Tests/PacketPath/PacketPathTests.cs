@@ -39,7 +39,7 @@ public sealed class PacketPathTests
         "MemoryMarshal.CreateSpan", "MemoryMarshal.CreateReadOnlySpan", "MemoryMarshal.GetArrayDataReference",
         "ImmutableArray`1.AsSpan", "ImmutableArray`1.get_Item", "ImmutableArray`1.get_Length", "ImmutableArray`1.GetEnumerator", "Enumerator.get_Current",
         "Enumerator.MoveNext", "ValueTuple`2..ctor", "String.get_Length", "String.op_Equality",
-        "Stopwatch.GetTimestamp", "Environment.get_TickCount64", "GC.GetAllocatedBytesForCurrentThread", "Marshal.GetLastPInvokeError",
+        "Stopwatch.GetTimestamp", "Environment.get_TickCount64", "GC.GetAllocatedBytesForCurrentThread", "GC.KeepAlive", "Marshal.GetLastPInvokeError",
         "Debug.Assert",
     ];
 

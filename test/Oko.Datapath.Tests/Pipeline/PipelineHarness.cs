@@ -19,7 +19,8 @@ internal sealed unsafe class PipelineHarness : IDisposable
     public PipelineHarness(int ports = 4, int tables = 8)
     {
         Umem = new Umem(FrameCount);
-        Tables = [.. Enumerable.Range(0, tables).Select(_ => new FlowTable())];
+        var entries = new EntryMemory(1, new WorkerRounds(1));
+        Tables = [.. Enumerable.Range(0, tables).Select(_ => new FlowTable(1, entries))];
         PacketIns = new PacketInRing(64, Umem.JumboSize, _bell);
         Pipeline = new PacketPipeline(Tables, Umem, PacketIns, new LearningTable(), 0);
         _ports = [.. Enumerable.Range(1, ports).Select(number => new SinkPort(Umem, (uint)number))];

@@ -1,0 +1,102 @@
+using System.Runtime.CompilerServices;
+
+namespace Oko.Datapath.Tables;
+
+/// <summary>The buckets of a tuple, as many as they are: a tuple that grows gets others. Written by the control thread, read by the workers.</summary>
+internal sealed unsafe class EntryBuckets
+{
+    private const int MostPerTwoBuckets = 7;
+    private const int AddedTogether = 32;
+
+    // The memory of the buckets and of those behind them, which it keeps.
+    private readonly List<byte[]> _memory = [];
+    private readonly EntryBucket* _first;
+    private EntryBucket* _spare;
+    private int _spares;
+
+    /// <param name="count">How many buckets, a power of two.</param>
+    internal EntryBuckets(int count)
+    {
+        Count = count;
+        _first = Allocate(count);
+    }
+
+    /// <summary>Number of buckets, those behind others not counted.</summary>
+    internal int Count { get; }
+
+    /// <summary>Whether they have as many entries as they should, so that few buckets need another one behind them.</summary>
+    /// <param name="entries">Number of entries.</param>
+    internal bool IsFull(int entries) => entries * 2L >= (long)Count * MostPerTwoBuckets;
+
+    /// <summary>The bucket of a hash. SAFETY: the caller keeps this object as long as it looks at buckets (<see cref="GC.KeepAlive"/>).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal EntryBucket* Of(ulong hash) => _first + (hash & (ulong)(Count - 1));
+
+    /// <summary>Control thread: names a node.</summary>
+    internal void Add(ulong hash, EntryNode* node)
+    {
+        var bucket = Of(hash);
+        while (!EntryBucket.TryAdd(bucket, hash, node))
+        {
+            var next = EntryBucket.Next(bucket);
+            if (next is null)
+            {
+                next = TakeSpare();
+                EntryBucket.TryAdd(next, hash, node);
+                EntryBucket.Append(bucket, next);
+                return;
+            }
+
+            bucket = next;
+        }
+    }
+
+    /// <summary>Control thread: names a node, which was added with the hash, no longer.</summary>
+    internal void Remove(ulong hash, EntryNode* node)
+    {
+        var bucket = Of(hash);
+        while (!EntryBucket.TryRemove(bucket, node))
+        {
+            bucket = EntryBucket.Next(bucket);
+        }
+    }
+
+    /// <summary>Control thread: the nodes of all entries, in no order.</summary>
+    internal List<nint> Nodes()
+    {
+        var nodes = new List<nint>();
+        for (var index = 0; index < Count; index++)
+        {
+            for (var bucket = _first + index; bucket is not null; bucket = EntryBucket.Next(bucket))
+            {
+                EntryBucket.AddTo(nodes, bucket);
+            }
+        }
+
+        return nodes;
+    }
+
+    private EntryBucket* TakeSpare()
+    {
+        if (_spares == 0)
+        {
+            _spare = Allocate(AddedTogether);
+            _spares = AddedTogether;
+        }
+
+        _spares--;
+        return _spare++;
+    }
+
+    private EntryBucket* Allocate(int count)
+    {
+        // One more, so that the first can begin at a cache line.
+        var memory = GC.AllocateArray<byte>((count + 1) * EntryBucket.Size, pinned: true);
+        _memory.Add(memory);
+        fixed (byte* first = memory)
+        {
+            // SAFETY: the array is pinned and kept.
+            return (EntryBucket*)(((nuint)first + EntryBucket.Size - 1) & ~(nuint)(EntryBucket.Size - 1));
+        }
+    }
+}
