@@ -63,7 +63,8 @@ internal sealed unsafe class FlowTable(int workers, EntryMemory memory)
     /// <inheritdoc cref="TupleSpace.Lookup(ref FlowKey, ulong)"/>
     internal EntryNode* Lookup(ref FlowKey key, ulong bound) => _entries.Lookup(ref key, bound);
 
-    /// <summary>The entry that a lookup finds, for those who want it and not its node.</summary>
+    /// <summary>The entry that a lookup finds, for those who want it and not its node. SAFETY: nothing ends the round, or changes the table if the
+    /// caller has no rounds, between the two.</summary>
     internal FlowEntry? Find(ref FlowKey key, ulong bound = ulong.MaxValue)
     {
         var node = Lookup(ref key, bound);
