@@ -23,6 +23,9 @@ public sealed record ChainBenchmarkOptions
     /// <summary>Entries of each ring.</summary>
     public int RingEntries { get; init; } = 512;
 
+    /// <summary>Whether packets come and leave by network interfaces: for each setup the veth pairs NAME-src, NAME-in and NAME-out, NAME-dst.</summary>
+    public bool UsesDevices { get; init; }
+
     /// <summary>Processor of the switch's worker, -1 = any.</summary>
     public int Cpu { get; init; } = -1;
 

@@ -1,8 +1,10 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Oko.Agent.Controllers;
 using Oko.Agent.Rules;
+using Oko.Datapath.AfXdp;
 using Oko.Datapath.Benchmark;
 using Oko.Datapath.Pipeline;
+using Oko.Datapath.Ports;
 using Oko.Datapath.Workers;
 using Oko.OpenFlow.Protocol;
 using Oko.OpenFlow.Text;
@@ -21,11 +23,11 @@ internal sealed class ChainSwitch : IDisposable
 
     private readonly Stack<IDisposable> _owned = new();
     private readonly Oko.Datapath.Workers.Datapath _datapath;
-    private readonly ReplayPort _source;
+    private readonly PlayingPort _source;
     private readonly NeighbourRegion? _region;
     private readonly NeighbourPort? _ring;
     private readonly List<double> _nanoseconds = [], _segments = [];
-    private readonly NullPort _sink;
+    private readonly Port _sink;
     private long _packets, _passed, _allocated;
     private NeighbourCounters _neighbour;
 
@@ -35,11 +37,12 @@ internal sealed class ChainSwitch : IDisposable
         try
         {
             var filter = setup == ChainSetup.Switch && options.Filter is { } spec ? Own(spec.Load()) : null;
-            var bytes = setup == ChainSetup.Process ? (nuint)ReplayPort.FrameCount * ChainBenchmark.FrameBytes : (nuint)options.RingEntries * CopyPort.SlotBytes;
+            var frames = options.UsesDevices ? DeviceReplayPort.FrameCount : ReplayPort.FrameCount;
+            var bytes = setup == ChainSetup.Process ? (nuint)frames * ChainBenchmark.FrameBytes : (nuint)options.RingEntries * CopyPort.SlotBytes;
             _region = setup == ChainSetup.Switch ? null : Own(NeighbourRegion.Create(options.RingEntries, bytes));
             _datapath = Own(new Oko.Datapath.Workers.Datapath(new DatapathOptions
             {
-                FrameCount = ReplayPort.FrameCount, FrameSize = ChainBenchmark.FrameBytes, Cpus = [options.Cpu], FrameMemory = setup == ChainSetup.Process ? _region!.PacketsAddress : 0,
+                FrameCount = frames, FrameSize = ChainBenchmark.FrameBytes, Cpus = [options.Cpu], FrameMemory = setup == ChainSetup.Process ? _region!.PacketsAddress : 0,
             }));
             var rules = Own(new RuleManager(_datapath, new RuleManagerOptions(), NullLogger<RuleManager>.Instance));
             if (filter is not null)
@@ -59,16 +62,24 @@ internal sealed class ChainSwitch : IDisposable
                 ChainSetup.Copies => new CopyPort(_datapath.Umem, RingPortNumber, _region!),
                 _ => null,
             };
-            _source = new ReplayPort(_datapath.Umem, InPort, trace, _ring);
-            _datapath.AddPort(_source);
+            if (options.UsesDevices)
+            {
+                var output = AfXdpPort.Open(DeviceOf(setup, "out"), OutPort, _datapath.Umems, new AfXdpOptions());
+                _datapath.AddPort(_sink = output);
+                _datapath.AddPort(_source = new DeviceReplayPort(_datapath.Umem, InPort, trace, DeviceOf(setup, "src"), DeviceOf(setup, "in"), output, _ring));
+            }
+            else
+            {
+                _datapath.AddPort(_sink = new NullPort(_datapath.Umems, OutPort));
+                _datapath.AddPort(_source = new ReplayPort(_datapath.Umem, InPort, trace, _ring));
+            }
+
             if (_ring is not null)
             {
                 _datapath.AddPort(_ring);
                 Own(NeighbourProcess.Start(_region!, options));
             }
 
-            _sink = new NullPort(_datapath.Umems, OutPort);
-            _datapath.AddPort(_sink);
             _datapath.Start();
         }
         catch
@@ -88,6 +99,9 @@ internal sealed class ChainSwitch : IDisposable
         ChainSetup.Switch => ["priority=20,in_port=1,filter=1,actions=drop", "priority=10,in_port=1,actions=output:2"],
         _ => ["priority=10,in_port=1,actions=output:3", "priority=10,in_port=3,actions=output:2"],
     };
+
+    /// <summary>The device of a setup that the trace is sent by (src), that receives it (in), or that packets leave by (out).</summary>
+    public static string DeviceOf(ChainSetup setup, string role) => $"{ChainBenchmark.NameOf(setup)}-{role}";
 
     /// <summary>Plays packets; figures of measured ones are kept.</summary>
     public void Play(long packets, bool isMeasured)

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using Oko.Agent.Benchmark;
 using Oko.Datapath.Benchmark;
+using Oko.Datapath.Ports;
 
 namespace Oko.Agent.Cli;
 
@@ -25,17 +26,22 @@ internal static class ChainBenchCommand
         var warmUp = BenchNumbers.Option("--warm-up", "Milliseconds that packets are sent in each setup before the first measured round.", 0, MaxWarmUp, (long)Defaults.WarmUp.TotalMilliseconds);
         var cpu = BenchNumbers.Option("--cpu", "Processor of the switch's thread, -1 = any.", -1, MaxCpu, Defaults.Cpu);
         var neighbourCpu = BenchNumbers.Option("--neighbour-cpu", "Processor of the neighbouring process, -1 = any.", -1, MaxCpu, Defaults.NeighbourCpu);
+        var veth = new Option<bool>("--veth")
+        {
+            Description = "Packets come and leave by AF_XDP: through the veth pairs switch-src, switch-in and switch-out, switch-dst of this network namespace, and the same of process and copies.",
+        };
         var command = CliRoot.Make(
-            "chain", "Runs packets in memory through a switch with the filter inside, in a neighbouring process over rings, and in one that gets copies; prints packets per second of each.",
-            file, entry, data, pass, packets, count, rounds, ring, warmUp, cpu, neighbourCpu);
+            "chain", "Runs packets through a switch with the filter inside, in a neighbouring process over rings, and in one that gets copies; prints packets per second of each.",
+            file, entry, data, pass, packets, count, rounds, ring, warmUp, cpu, neighbourCpu, veth);
         cli.SetLocalAction(command, (parsed, terminal, format) =>
         {
             var options = new ChainBenchmarkOptions
             {
                 Filter = FilterOf(parsed, file, entry, data), Policy = parsed.GetValue(pass), Packets = parsed.GetValue(count), Rounds = (int)parsed.GetValue(rounds),
                 RingEntries = (int)parsed.GetValue(ring), WarmUp = TimeSpan.FromMilliseconds(parsed.GetValue(warmUp)), Cpu = (int)parsed.GetValue(cpu), NeighbourCpu = (int)parsed.GetValue(neighbourCpu),
+                UsesDevices = parsed.GetValue(veth),
             };
-            using var trace = new PacketTrace(PacketFile.ReadWhole(parsed.GetValue(packets)!), ChainBenchmark.MaxPacketBytes);
+            using var trace = new PacketTrace(PacketFile.ReadWhole(parsed.GetValue(packets)!), options.UsesDevices ? ChainBenchmark.MaxDevicePacketBytes : ChainBenchmark.MaxPacketBytes);
             Write(Describe(trace, options, Run(trace, options)), terminal, format);
             return Task.FromResult(ExitCode.Success);
         });
@@ -64,7 +70,7 @@ internal static class ChainBenchCommand
         {
             return ChainBenchmark.Run(trace, options);
         }
-        catch (Exception exception) when (exception is ArgumentException or TimeoutException)
+        catch (Exception exception) when (exception is ArgumentException or TimeoutException or PortOpenException)
         {
             throw new CliException(exception.Message);
         }
@@ -101,7 +107,7 @@ internal static class ChainBenchCommand
             options.Packets, options.Rounds, options.RingEntries,
             [
                 .. figures.Select(setup => new BenchChainSetupJson(
-                    setup.Setup.ToString().ToLowerInvariant(), ChainSwitch.Entries(setup.Setup, options), Math.Round(setup.Mean), Math.Round(setup.Deviation), Math.Round(setup.Median),
+                    ChainBenchmark.NameOf(setup.Setup), ChainSwitch.Entries(setup.Setup, options), Math.Round(setup.Mean), Math.Round(setup.Deviation), Math.Round(setup.Median),
                     Round(1e9 / setup.Mean), Round(inSwitch.Mean / setup.Mean), Round(setup.UndisturbedNanoseconds), Round(setup.UndisturbedNanoseconds / inSwitch.UndisturbedNanoseconds), setup.Packets, setup.Passed, setup.Refused, Round(setup.NeighbourNanoseconds),
                     Round(setup.NeighbourBatch), setup.IsHuge, setup.AllocatedBytes, [.. setup.PacketsPerSecond.Select(rate => Math.Round(rate))])),
             ]);

@@ -9,7 +9,7 @@ namespace Oko.Datapath.Benchmark;
 /// <summary>Hands packets from memory to a worker and measures how long it takes for them. They come in segments, between which the clock stands
 /// still while the next one is written.</summary>
 /// <param name="capacity">Most packets of a segment.</param>
-/// <param name="write">Worker: writes up to so many packets into <see cref="Segment"/>; returns how many, 1 or more.</param>
+/// <param name="write">Worker: writes up to so many packets into <see cref="Segment"/>, or to where they are taken from; returns how many, 1 or more.</param>
 internal sealed unsafe class SegmentPlayer(int capacity, Func<long, int> write) : IDisposable
 {
     private readonly Eventfd _play = new();
@@ -64,6 +64,12 @@ internal sealed unsafe class SegmentPlayer(int capacity, Func<long, int> write) 
         _next += count;
         return count;
     }
+
+    /// <summary>Worker: packets of the segment that were not handed out yet.</summary>
+    internal int Left => _written - _next;
+
+    /// <summary>Worker: packets of the segment were handed out in another way, at most <see cref="Left"/>.</summary>
+    internal void NoteTaken(int count) => _next += count;
 
     /// <summary>Worker, when all packets of a segment have been dealt with: stops the clock and has the next written, or ends.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

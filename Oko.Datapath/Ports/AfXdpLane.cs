@@ -87,6 +87,24 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
     /// <summary>Packets dropped since the TX ring was full.</summary>
     internal long RingFullPackets => Volatile.Read(ref _ringFullPackets);
 
+    /// <summary>The worker: packets that wait to be received.</summary>
+    internal int Waiting
+    {
+        get
+        {
+            var waiting = 0u;
+            foreach (var socket in _sockets)
+            {
+                waiting += socket.Receive.Peek(uint.MaxValue);
+            }
+
+            return (int)waiting;
+        }
+    }
+
+    /// <summary>The worker: whether packets that were taken have not left for the device yet.</summary>
+    internal bool IsSending => _injector is { StagedCount: > 0 } || _out.Transmit.Pending > 0;
+
     /// <summary>What the kernel counts for the lane's sockets, read now.</summary>
     internal XdpStatistics ReadStatistics()
     {

@@ -66,7 +66,7 @@ def write(path, title, rows, is_busy):
     ratios.axis('in the switch, times as fast; outlined: the paper')
     for group, ((program, _), row) in enumerate(zip(rows, setups)):
         for number, (name, setup) in enumerate(row):
-            rates.bar(group, number, rate(setup), deviation(setup), COLOURS[name], '%.1f' % rate(setup))
+            rates.bar(group, number, rate(setup), deviation(setup), COLOURS[name], '%.3g' % rate(setup))
         for number, (name, setup) in enumerate(row[1:]):
             ratios.bar(group, number, ratio(setup), None, COLOURS[name], '%.2f' % ratio(setup))
             x, width = ratios.place(group, number)

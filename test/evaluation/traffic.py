@@ -20,16 +20,18 @@ CLIENTS, SERVERS = 4000, 20000  # hosts inside (10.0.0.0/8) and outside
 ZIPF = 1.0                      # exponent of how popular servers are
 FIN, SYN, PSH, ACK = 1, 2, 8, 16
 
-# Share, time to live and window as sent, options: systems as p0f tells them apart, and some that it does not know.
+# Share, time to live as sent, whether it may be fragmented and has an identification, window, options: systems as p0f tells them apart, and two that
+# it does not know.
 SYSTEMS = [
-    (0.35, 64, 64240, '020405b4 0402 080a0000000100000000 01 030307'),
-    (0.30, 128, 64240, '020405b4 01 030308 01 01 0402'),
-    (0.10, 64, 65535, '020405b4 01 030306 01 01 080a0000000100000000 0402 00 00'),
-    (0.05, 64, 65535, '020405b4 01 030306 0402 080a0000000100000000'),
-    (0.05, 255, 1024, '020405b4'),
-    (0.10, 64, 5840, '020405b4 0402 01 01'),
-    (0.05, 128, 16384, '01 01 01 01 020405b4'),
+    (0.35, 64, False, True, 64240, '020405b4 0402 080a0000000100000000 01 030307'),
+    (0.30, 128, False, True, 64240, '020405b4 01 030308 01 01 0402'),
+    (0.10, 64, False, False, 65535, '020405b4 01 030306 01 01 080a0000000100000000 0402 00 00'),
+    (0.05, 64, False, True, 65535, '020405b4 01 030306 0402 080a0000000100000000'),
+    (0.05, 50, True, True, 1024, '020405b4'),
+    (0.10, 64, False, True, 5840, '020405b4 0402 01 01'),
+    (0.05, 128, False, True, 16384, '01 01 01 01 020405b4'),
 ]
+OUTSIDE = (1.0, 57, False, False, 64240, '020405b4 0402 01 01')     # servers
 
 
 class Zipf:
@@ -59,7 +61,7 @@ def flow(rng, clients, servers):
     ends = (inside, outside, port, service) if not is_unsolicited else (inside, outside, service, port)
     system = rng.choices(SYSTEMS, [share for share, *_ in SYSTEMS])[0]
     if rng.random() >= TCP_SHARE:
-        return [udp(rng, ends, number % 2 == 0, system[1]) for number in range(max(1, length))]
+        return [udp(rng, ends, number % 2 == 0, system) for number in range(max(1, length))]
     opener = not is_unsolicited
     packets = [tcp(ends, opener, SYN, 0, system)]
     if is_unsolicited or length < 3:
@@ -74,12 +76,13 @@ def flow(rng, clients, servers):
     return packets
 
 
-def ipv4(ends, from_inside, protocol, transport, payload, ttl):
+def ipv4(ends, from_inside, protocol, transport, payload, system):
     inside, outside, _, _ = ends
+    _, ttl, may_fragment, has_identification, _, _ = system
     source, destination = (inside, outside) if from_inside else (outside, inside)
     total = 20 + len(transport) + payload
     frame = bytes.fromhex('020000000002020000000001' if from_inside else '020000000001020000000002') + struct.pack(
-        '!HBBHHHBBHII', 0x0800, 0x45, 0, total, 0, 0x4000, ttl, protocol, 0, source, destination) + transport
+        '!HBBHHHBBHII', 0x0800, 0x45, 0, total, int(has_identification), 0 if may_fragment else 0x4000, ttl, protocol, 0, source, destination) + transport
     return frame, max(60, 14 + total)
 
 
@@ -87,17 +90,16 @@ def ports(ends, from_inside):
     return (ends[2], ends[3]) if from_inside else (ends[3], ends[2])
 
 
-def tcp(ends, from_inside, flags, payload, system):
-    _, ttl, window, text = system
-    options = bytes.fromhex(text.replace(' ', '')) if flags & SYN else b''
-    options += bytes(-len(options) % 4)
-    header = struct.pack('!HHIIBBHHH', *ports(ends, from_inside), 1, 1, (20 + len(options)) << 2, flags, window, 0, 0) + options
-    return ipv4(ends, from_inside, 6, header, min(payload, 1460), ttl if from_inside else 57)
+def tcp(ends, from_inside, flags, payload, opener):
+    system = opener if from_inside or flags == SYN else OUTSIDE
+    options = bytes.fromhex(system[5].replace(' ', '')) if flags & SYN else b''
+    header = struct.pack('!HHIIBBHHH', *ports(ends, from_inside), 1, 1 if flags & ACK else 0, (20 + len(options)) << 2, flags, system[4], 0, 0) + options
+    return ipv4(ends, from_inside, 6, header, min(payload, 1460), system)
 
 
-def udp(rng, ends, from_inside, ttl):
+def udp(rng, ends, from_inside, system):
     payload = rng.choice((40, 80, 120, 1200, 1350)) if rng.random() < 0.8 else rng.randrange(20, 1400)
-    return ipv4(ends, from_inside, 17, struct.pack('!HHHH', *ports(ends, from_inside), 8 + payload, 0), payload, ttl if from_inside else 57)
+    return ipv4(ends, from_inside, 17, struct.pack('!HHHH', *ports(ends, from_inside), 8 + payload, 0), payload, system if from_inside else OUTSIDE)
 
 
 def generate(count, seed):

@@ -64,6 +64,7 @@ public sealed class ChainBenchTests
         (await Fail(ExitCode.Usage, "--packets", capture, "--rounds", "0")).Should().Contain("1 to 10000");
         (await Fail(ExitCode.Usage, Path.Combine(_folder, "none.o"), "--packets", capture)).Should().Contain("none.o");
         (await Fail(ExitCode.Failure, capture, "--packets", capture)).Should().Contain("ELF");
+        (await Fail(ExitCode.Failure, "--packets", capture, "--veth")).Should().Contain("interface switch-out does not exist");
         (await Fail(ExitCode.Failure, Fixture("rate-limiter.o"), "--packets", capture, "--data", "{colour=1}")).Should().Contain("colour");
         (await Fail(ExitCode.Failure, Fixture("blocklist-v3.o"), "--packets", capture, "--data", "{a=1}")).Should().Contain("no global variables");
     }
