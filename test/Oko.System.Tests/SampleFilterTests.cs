@@ -31,8 +31,16 @@ public sealed class SampleFilterTests
     [TestCase("sig = *:64:0:*:mss*4,7:mss:df:0", "line 2: a signature before the first label")]
     [TestCase("label = s:unix:Linux", "line 2: label 's:unix:Linux': write s:class:name:flavor")]
     [TestCase("label = s:a:b:c\nsig = *:64:0:*:mss*4,7:mss:df", "line 3: 7 fields; a signature has 8")]
-    [TestCase("label = s:a:b:c\nsig = *:64:0:*:mss*4,7:mss,?9:df:0", "line 3: option '?9': allowed are nop")]
+    [TestCase("label = s:a:b:c\nsig = *:64:0:*:mss*4,7:mss,eol:df:0", "line 3: option 'eol': allowed are nop")]
+    [TestCase("label = s:a:b:c\nsig = *:64:0:*:mss*4,7:mss,?8:df:0", "line 3: option '?8': write ts")]
+    [TestCase("label = s:a:b:c\nsig = *:64:0:*:mss*4,7:mss,?256:df:0", "line 3: kind of option ? '256': allowed are 0 to 255")]
+    [TestCase("label = s:a:b:c\nsig = *:64:0:*:*,7:?9,?9,?9,?9,?9,?9,?9,?9,?9:df:0", "line 3: 9 options ?N; at most 8")]
     [TestCase("label = s:a:b:c\nsig = *:300:0:*:mss*4,7:mss:df:0", "line 3: ttl '300': allowed are 1 to 255")]
+    [TestCase("label = s:a:b:c\nsig = *:200+56:0:*:mss*4,7:mss:df:0", "line 3: sum of ttl and distance '256': allowed are 1 to 255")]
+    [TestCase("label = s:a:b:c\nsig = *:54+?:0:*:mss*4,7:mss:df:0", "line 3: ttl '54+?': the distance is not known; find it out and write 54+HOPS")]
+    [TestCase("label = s:a:b:c\nsig = *:64:0:*:mss*1001,7:mss:df:0", "line 3: multiple of mss '1001': allowed are 1 to 1000")]
+    [TestCase("label = s:a:b:c\nsig = 6:64:0:*:mss*4,7:mss:df:0", "line 3: quirk 'df': not in packets of IP version 6")]
+    [TestCase("label = s:a\nsig = *:64:0:*:1,7:mss:df:0\nsig = *:64:0", "line 2: label 's:a': write s:class:name:flavor, or g:class:name:flavor for a generic one\nline 4: 3 fields")]
     [TestCase("label = s:a:b:c\nsig = *:64:0:*:mss*4,7:mss:fd:0", "line 3: quirk 'fd': allowed are df id+")]
     [TestCase("label = s:a:b:c", "no signatures in a section [tcp:request]")]
     public void P0fCompiler_WrongDatabase_SaysLineAndWhatIsAllowed(string text, string expected)
@@ -43,6 +51,35 @@ public sealed class SampleFilterTests
         var result = Command.Run(20, Path.Combine(Samples, "p0f", "compile"), file);
         result.ExitCode.Should().Be(1);
         result.All.Should().StartWith(expected).And.NotContain("Traceback");
+    }
+
+    [Test]
+    public void P0fCompiler_Skip_LeavesOutWhatItReports()
+    {
+        Command.Need("python3");
+        var file = Path.Combine(TestContext.CurrentContext.WorkDirectory, "skip.fp");
+        File.WriteAllText(file, "[tcp:request]\nlabel = s:a:b:c\nsig = *:64:0:*:1,7:mss:df:0\nsig = *:64:0:*:2,7:wrong:df:0\n");
+        var result = Command.Run(20, Path.Combine(Samples, "p0f", "compile"), "--skip", file);
+        result.ExitCode.Should().Be(0, result.All);
+        result.Errors.Should().StartWith("line 4: option 'wrong'");
+        Regex.Matches(result.Output, "return 1;").Should().ContainSingle();
+    }
+
+    [Test]
+    public void P0fDatabase_ThatComesWithP0f_CompilesWholeAndMatchesAsItsModelSays()
+    {
+        Command.Need("clang", "tshark", "python3");
+        var database = FindP0fDatabase();
+        var compiled = Command.Run(20, Path.Combine(Samples, "p0f", "compile"), database);
+        compiled.ExitCode.Should().Be(0, compiled.All);
+        compiled.Errors.Should().BeEmpty();
+        var section = Regex.Match(File.ReadAllText(database), @"^\[tcp:request\]$(.*?)^\[", RegexOptions.Singleline | RegexOptions.Multiline).Value;
+        var signatures = Regex.Matches(section, @"^sig\s*=", RegexOptions.Multiline).Count;
+        signatures.Should().BeGreaterThan(50);
+        Regex.Matches(compiled.Output, @"^\t\t\treturn [1-9]", RegexOptions.Multiline).Should().HaveCount(signatures, "each line is in the program");
+        var verified = Command.Run(240, "env", $"P0F_DATABASE={database}", Path.Combine(Samples, "verify"), "p0f");
+        verified.ExitCode.Should().Be(0, verified.All);
+        TestContext.Out.WriteLine(verified.Output);
     }
 
     [TestCaseSource(nameof(Tested))]
@@ -86,6 +123,26 @@ public sealed class SampleFilterTests
         dropped.Success.Should().BeTrue(result.All);
         int.Parse(dropped.Groups[1].Value).Should().BeGreaterThan(2500, "of 5,000 SYNs 200 may pass, and 100 per second").And.BeLessThanOrEqualTo(5001);
         Regex.Matches(result.Output, "5000 SYNs sent").Should().HaveCount(2);
+    }
+
+    /// <summary>p0f's database is not ours to copy: the installed one, or out of Debian's package.</summary>
+    private static string FindP0fDatabase()
+    {
+        const string installed = "/etc/p0f/p0f.fp";
+        if (File.Exists(installed))
+        {
+            return installed;
+        }
+
+        Command.Need("apt-get", "dpkg");
+        var folder = Directory.CreateDirectory(Path.Combine(TestContext.CurrentContext.WorkDirectory, "p0f-package")).FullName;
+        var download = Command.Run(60, "sh", "-c", $"cd '{folder}' && apt-get download -qq p0f && dpkg -x p0f_*.deb .");
+        if (download.ExitCode != 0)
+        {
+            Assert.Ignore($"there is no {installed}, and the package p0f cannot be downloaded: {download.Errors.Trim()}");
+        }
+
+        return folder + installed;
     }
 
     private static IEnumerable<string> Tested() =>

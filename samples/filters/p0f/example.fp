@@ -52,3 +52,12 @@ sig   = 4:255:4:536:*,0:mss,sack,nop,nop:0+,seq-,ack+,uptr+,pushf+,opt+:0
 
 label = g:other:no options:
 sig   = *:64:0:*:4096,0::df,id+:*
+
+label = s:other:example:options without a name
+sig   = *:64:0:*:8192,*:mss,?30,nop,?253:df,id+:0
+
+label = s:other:example:seen 10 hops away
+sig   = 4:54+10:0:1400:*,0:mss,sok:df:0
+
+label = s:other:example:malformed options
+sig   = *:64:0:1460:4096,0:mss,nop,nop:df,bad:0

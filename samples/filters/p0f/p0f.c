@@ -7,6 +7,7 @@
  * The options are read by a plain loop; nothing needs to be unrolled for the verifier.
  *
  * Build: clang -O2 -g -target bpf -c p0f.c -o p0f.o
+ *        with -DSIGNATURES='"/path/of/my.h"' for signatures of another database
  */
 #include "../packet.h"
 
@@ -35,12 +36,14 @@ enum quirk {
 	TS2_PLUS = 1 << 13,	/* peer's timestamp not zero */
 	OPT_PLUS = 1 << 14,	/* something behind the end of the options */
 	EXWS = 1 << 15,		/* scale above 14 */
+	BAD = 1 << 16,		/* malformed options */
 };
 
 enum layout_code { EOL = 1, NOP, MSS, SCALE, SACK_OK, SACK, STAMP, OTHER = 15 };
 
 struct syn {
 	__u64 layout;		/* codes of the options in their order, the last one lowest */
+	__u64 others;		/* kinds of those with the code OTHER, likewise, eight bits each */
 	__u32 quirks;
 	__u32 window;
 	__u32 mss;		/* 0: not said */
@@ -57,7 +60,10 @@ static __always_inline __u32 headers_size(const struct syn *syn)
 	return syn->version == 4 ? 40 : 60;
 }
 
-#include "signatures.h"
+#ifndef SIGNATURES
+#define SIGNATURES "signatures.h"
+#endif
+#include SIGNATURES
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -74,11 +80,12 @@ static __always_inline __u32 word(const __u8 *bytes)
 	return (__u32)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
 }
 
-/* Reads the options from `option` to `end`; 0 when they are malformed. */
+/* Reads the options from `option` to `end` as p0f does: one of a known size has that whatever its length says, and after one that cannot be
+ * read no more follow. 0 when there are more than `layout` and `others` hold. */
 static __always_inline int read_options(__u8 *option, __u8 *end, void *data_end, struct syn *syn)
 {
 	for (int i = 0; i <= MAX_OPTIONS; i++) {
-		__u8 kind, size, code = OTHER;
+		__u8 kind, code, size;
 
 		if (option >= end || (void *)(option + 1) > data_end)
 			return 1;
@@ -103,39 +110,36 @@ static __always_inline int read_options(__u8 *option, __u8 *end, void *data_end,
 			continue;
 		}
 
-		if ((void *)(option + 2) > data_end)
-			return 0;
-		size = option[1];
-		if (size < 2 || option + size > end || (void *)(option + size) > data_end)
-			return 0;
-		if (kind == 2) {
-			if (size != 4 || (void *)(option + 4) > data_end)
+		code = kind == 2 ? MSS : kind == 3 ? SCALE : kind == 4 ? SACK_OK : kind == 5 ? SACK : kind == 8 ? STAMP : OTHER;
+		syn->layout = (syn->layout << 4) | code;
+		if (code == OTHER) {
+			if (syn->others >> 56)
 				return 0;
-			code = MSS;
+			syn->others = (syn->others << 8) | kind;
+		}
+		if (option + 2 > end || (void *)(option + 2) > data_end) {
+			syn->quirks |= BAD;
+			return 1;
+		}
+		size = kind == 2 ? 4 : kind == 3 ? 3 : kind == 4 ? 2 : kind == 8 ? 10 : option[1];
+		if (size != option[1])
+			syn->quirks |= BAD;
+		if (size < (code == SACK ? 10 : 2) || (code == SACK && size > 34) || option + size > end || (void *)(option + size) > data_end) {
+			syn->quirks |= BAD;
+			return 1;
+		}
+		if (code == MSS && (void *)(option + 4) <= data_end) {
 			syn->mss = option[2] << 8 | option[3];
-		} else if (kind == 3) {
-			if (size != 3 || (void *)(option + 3) > data_end)
-				return 0;
-			code = SCALE;
+		} else if (code == SCALE && (void *)(option + 3) <= data_end) {
 			syn->scale = option[2];
 			if (syn->scale > 14)
 				syn->quirks |= EXWS;
-		} else if (kind == 4) {
-			if (size != 2)
-				return 0;
-			code = SACK_OK;
-		} else if (kind == 5) {
-			code = SACK;
-		} else if (kind == 8) {
-			if (size != 10 || (void *)(option + 10) > data_end)
-				return 0;
-			code = STAMP;
+		} else if (code == STAMP && (void *)(option + 10) <= data_end) {
 			if (word(option + 2) == 0)
 				syn->quirks |= TS1_MINUS;
 			if (word(option + 6) != 0)
 				syn->quirks |= TS2_PLUS;
 		}
-		syn->layout = (syn->layout << 4) | code;
 		option += size;
 	}
 	return 0;

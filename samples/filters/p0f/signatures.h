@@ -1,5 +1,5 @@
 /* Made by compile from example.fp. */
-#define SYSTEMS 13
+#define SYSTEMS 16
 
 /* The number of the system that sends such SYNs, 0 if it is not known:
  *  1  g:unix:Linux:
@@ -14,6 +14,9 @@
  * 10  s:other:example:IPv6 with a flow label
  * 11  s:other:example:with IP options and old bugs
  * 12  g:other:no options:
+ * 13  s:other:example:options without a name
+ * 14  s:other:example:seen 10 hops away
+ * 15  s:other:example:malformed options
  */
 static __always_inline __u32 recognise(const struct syn *syn)
 {
@@ -93,6 +96,21 @@ static __always_inline __u32 recognise(const struct syn *syn)
 		if (syn->quirks == (syn->version == 4 ? DF | ID_PLUS : 0) && syn->ttl <= 64 && syn->ttl >= 29 && syn->window == 4096
 		    && syn->scale == 0 && syn->ip_options == 0)
 			return 12;
+		return 0;
+	case 0x3f2fULL: /* mss,?,nop,? */
+		if (syn->quirks == (syn->version == 4 ? DF | ID_PLUS : 0) && syn->ttl <= 64 && syn->ttl >= 29 && syn->window == 8192
+		    && syn->ip_options == 0 && syn->others == 0x1efdULL && !syn->has_payload)
+			return 13;
+		return 0;
+	case 0x35ULL: /* mss,sok */
+		if (syn->quirks == (DF) && syn->version == 4 && syn->ttl <= 64 && syn->ttl >= 29 && syn->scale == 0 && syn->mss ==
+		    1400 && syn->ip_options == 0 && !syn->has_payload)
+			return 14;
+		return 0;
+	case 0x322ULL: /* mss,nop,nop */
+		if (syn->quirks == (syn->version == 4 ? DF | BAD : BAD) && syn->ttl <= 64 && syn->ttl >= 29 && syn->window == 4096 &&
+		    syn->scale == 0 && syn->mss == 1460 && syn->ip_options == 0 && !syn->has_payload)
+			return 15;
 		return 0;
 	default:
 		return 0;
