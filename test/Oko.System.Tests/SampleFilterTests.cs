@@ -125,6 +125,25 @@ public sealed class SampleFilterTests
         Regex.Matches(result.Output, "5000 SYNs sent").Should().HaveCount(2);
     }
 
+    [Test]
+    public void Table1_OnTheDemonstrationsHosts_EachEntryDoesWhatItIsFor()
+    {
+        if (Environment.UserName != "root")
+        {
+            Assert.Ignore("needs root: it makes network namespaces");
+        }
+
+        Command.Need("clang", "curl", "ping", "python3");
+        var result = Command.Run(120, Path.Combine(Samples, "table-1", "run"));
+        result.ExitCode.Should().Be(0, result.All);
+        TestContext.Out.WriteLine(result.Output);
+        foreach (var entry in new[] { @"arp +500 +arp +- +NORMAL", @"scanners +400 +tcp,tcp_dst=80 +p0f +drop", @"too fast +300 +ip,nw_src=10\.77\.0\.3 +rate-limiter +drop",
+            @"connections +200 +tcp +stateful-firewall +NORMAL", @"icmp +100 +icmp +- +NORMAL", @"the rest +0 +any +- +drop" })
+        {
+            result.Output.Should().MatchRegex($"(?m)^{entry} +[1-9][0-9]*$");
+        }
+    }
+
     /// <summary>p0f's database is not ours to copy: the installed one, or out of Debian's package.</summary>
     private static string FindP0fDatabase()
     {
