@@ -132,14 +132,20 @@ public sealed unsafe class Neighbour(NeighbourRegion region, LoadedFilter? filte
         var passesMatch = policy == NeighbourPolicy.PassMatch;
         var packets = region.Packets;
         var context = new FilterContext { InPort = 1, TimeNanoseconds = (ulong)now };
+        // As in the switch: what the filter looks up first is fetched for all packets before the first of them is asked about.
+        if (asked is { CanPrefetch: true })
+        {
+            for (var index = 0u; index < count; index++)
+            {
+                Describe(entries[index], packets, &context);
+                asked.Prefetch(&context);
+            }
+        }
+
         var kept = 0u;
         for (var index = 0u; index < count; index++)
         {
-            var packet = NeighbourRegion.Unpack(entries[index]);
-            context.Packet = packets + packet.Address;
-            context.PacketEnd = context.Packet + packet.Length;
-            context.Length = packet.Length;
-            context.Protocol = packet.Length >= 14 ? Unsafe.ReadUnaligned<ushort>(context.Packet + 12) : 0u;
+            Describe(entries[index], packets, &context);
             // To both rings, and on by one in the right one: cheaper than a branch that cannot be foreseen.
             passed.WriteAddress(kept, entries[index]);
             released.WriteAddress(index - kept, entries[index]);
@@ -147,5 +153,17 @@ public sealed unsafe class Neighbour(NeighbourRegion region, LoadedFilter? filte
         }
 
         return kept;
+    }
+
+    /// <summary>Puts a packet into what filters are given.</summary>
+    // SAFETY: as for Ask.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Describe(ulong entry, byte* packets, FilterContext* context)
+    {
+        var packet = NeighbourRegion.Unpack(entry);
+        context->Packet = packets + packet.Address;
+        context->PacketEnd = context->Packet + packet.Length;
+        context->Length = packet.Length;
+        context->Protocol = packet.Length >= 14 ? Unsafe.ReadUnaligned<ushort>(context->Packet + 12) : 0u;
     }
 }
