@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace Oko.Datapath.Tables;
 
 /// <summary>A cache line that names up to six entries, with a byte of the hash of each, and more buckets behind it. Written by the control thread, read by
-/// the workers.</summary>
+/// the workers. SAFETY: where a bucket is given by address, it is one of <see cref="EntryBuckets"/> that the caller keeps.</summary>
 /// <remarks>A place is taken by its address first, then by its tag, and left by its tag alone. So who sees a tag sees an address of a node: of the one
 /// that the tag was written for, or of one that came to the place later, which a comparison of keys tells.</remarks>
 internal unsafe struct EntryBucket
