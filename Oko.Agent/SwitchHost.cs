@@ -28,6 +28,8 @@ namespace Oko.Agent;
 /// </remarks>
 public sealed class SwitchHost : IAsyncDisposable
 {
+    private const int FramesForRingEntry = 8;
+
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _log;
     private readonly SystemdNotifier _systemd = new();
@@ -48,11 +50,11 @@ public sealed class SwitchHost : IAsyncDisposable
         _loggers = loggers;
         _log = loggers.CreateLogger<SwitchHost>();
         BpfMap.Workers = options.Workers;
-        _datapath = new Oko.Datapath.Workers.Datapath(new DatapathOptions { Workers = options.Workers, Cpus = options.Cpus });
+        _datapath = new Oko.Datapath.Workers.Datapath(new DatapathOptions { Workers = options.Workers, Cpus = options.Cpus, FrameCount = options.RingSize * FramesForRingEntry });
         _rules = new RuleManager(_datapath, new RuleManagerOptions(), loggers.CreateLogger<RuleManager>());
         _filters = new FilterStore(_rules, FilterVerification.Verify, options.Quotas, loggers.CreateLogger<FilterStore>());
         _traces = new FilterTraceLog(loggers.CreateLogger<FilterTraceLog>());
-        _ports = new SwitchPorts(_rules, _datapath, port => OpenPort(port, options.Transmit), loggers.CreateLogger<SwitchPorts>());
+        _ports = new SwitchPorts(_rules, _datapath, port => OpenPort(port, options), loggers.CreateLogger<SwitchPorts>());
     }
 
     /// <summary>Starts a switch; when this returns, ports and listeners are up.</summary>
@@ -142,9 +144,9 @@ public sealed class SwitchHost : IAsyncDisposable
     private static string Version =>
         typeof(SwitchHost).Assembly.GetName().Version?.ToString(3) ?? "unknown";
 
-    private Port OpenPort(PortOptions options, TransmitMode transmit) => options.IsLocal
-        ? TapPort.Open(options.InterfaceName, options.Number, _datapath.Umem)
-        : AfXdpPort.Open(options.InterfaceName, options.Number, _datapath.Umems, new AfXdpOptions { Transmit = transmit });
+    private Port OpenPort(PortOptions port, AgentOptions options) => port.IsLocal
+        ? TapPort.Open(port.InterfaceName, port.Number, _datapath.Umem)
+        : AfXdpPort.Open(port.InterfaceName, port.Number, _datapath.Umems, new AfXdpOptions { Transmit = options.Transmit, RingSize = options.RingSize });
 
     private Task StopPart(string part, Action stop) => StopPart(part, () =>
     {

@@ -5,6 +5,8 @@ using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging.Console;
 using Oko.Agent.Configuration;
 using Oko.Agent.Observability;
+using Oko.Datapath.AfXdp;
+using Oko.Datapath.Workers;
 
 namespace Oko.Agent.Cli;
 
@@ -29,13 +31,14 @@ internal static class RunCommand
         cpus.Aliases.Add("--cpu");
         var filterAdmins = Repeatable("--filter-admins", "all|tls|none|URL", "OpenFlow connections that may load and unload filters and change maps: all, those over TLS, none, or those of a --controller or --listen; repeatable [default: all].");
         var transmit = Single("--transmit", "auto|ring", "How packets leave: what is fastest on the device, or always the AF_XDP ring [default: auto].");
+        var ringSize = Single("--ring-size", "N", $"Packets that may wait at a queue of a port, a power of two [default: {AfXdpOptions.DefaultRingSize}].");
         var maxFilters = Single("--max-filters", "N", "Most filters loaded at one time [default: 256].");
         var maxMapMemory = Single("--max-map-memory", "SIZE", "Most memory of the maps of all filters, such as 2G [default: 512M].");
         var maxObjectSize = Single("--max-object-size", "SIZE", "Largest object of a filter [default: 16M].");
         var logLevel = Single("--log-level", "LEVEL", "trace, debug, information, warning or error [default: information].");
         var command = CliRoot.Make("run", "Runs the switch. Prints 'ready' when ports and listeners are up; logs to standard error.",
             datapathId, controllers, listeners, privateKey, certificate, authorities, ports, local, failMode, config, management, workers, cpus, transmit,
-            filterAdmins, maxFilters, maxMapMemory, maxObjectSize, logLevel);
+            ringSize, filterAdmins, maxFilters, maxMapMemory, maxObjectSize, logLevel);
         cli.SetPlainAction(command, (parsed, terminal) =>
         {
             var settings = new AgentSettings
@@ -54,6 +57,7 @@ internal static class RunCommand
                 Cpus = parsed.GetValue(cpus),
                 FilterAdmins = parsed.GetValue(filterAdmins) ?? [],
                 Transmit = parsed.GetValue(transmit),
+                RingSize = parsed.GetValue(ringSize),
                 MaxFilters = parsed.GetValue(maxFilters),
                 MaxMapMemory = parsed.GetValue(maxMapMemory),
                 MaxObjectSize = parsed.GetValue(maxObjectSize),
@@ -67,6 +71,7 @@ internal static class RunCommand
     private static async Task<int> RunAsync(AgentSettings settings, Terminal terminal)
     {
         var options = AgentOptionsValidator.Validate(settings, ListInterfaces());
+        WorkerProcessors.Reserve(options.Cpus);
         using var loggers = LoggerFactory.Create(logging => ConfigureLogging(logging, options.LogLevel));
         var log = loggers.CreateLogger<SwitchHost>();
         var stop = new TaskCompletionSource<PosixSignal>(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -45,6 +45,9 @@ public sealed record AgentOptions
     /// <summary>How packets leave the ports.</summary>
     public TransmitMode Transmit { get; init; }
 
+    /// <summary>Entries of the receive ring of each queue of a port.</summary>
+    public int RingSize { get; init; } = AfXdpOptions.DefaultRingSize;
+
     /// <summary>Limits of filters and their maps.</summary>
     public FilterQuotas Quotas { get; init; } = new();
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Numerics;
 using System.Text;
 using Oko.Agent.Filters;
 using Oko.Bpf.Maps;
@@ -40,6 +41,7 @@ public static class AgentOptionsValidator
             Cpus = ReadCpus(settings.Cpus, workers, faults),
             FilterAdmins = ReadFilterAdmins(settings.FilterAdmins, [.. controllers, .. listeners], faults),
             Transmit = ReadTransmit(settings.Transmit, faults),
+            RingSize = ReadRingSize(settings.RingSize, faults),
             Quotas = ReadQuotas(settings, faults),
             LogLevel = ReadLogLevel(settings.LogLevel, faults),
         };
@@ -363,6 +365,23 @@ public static class AgentOptionsValidator
                 faults.Add($"--transmit {text}: allowed are auto (what is fastest on the device) and ring (always the AF_XDP ring).");
                 return TransmitMode.Automatic;
         }
+    }
+
+    private static int ReadRingSize(string? text, List<string> faults)
+    {
+        if (text is null)
+        {
+            return AfXdpOptions.DefaultRingSize;
+        }
+
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var size)
+            && size is >= AfXdpOptions.MinRingSize and <= AfXdpOptions.MaxRingSize && BitOperations.IsPow2(size))
+        {
+            return size;
+        }
+
+        faults.Add($"--ring-size {text}: allowed are the powers of two from {AfXdpOptions.MinRingSize} to {AfXdpOptions.MaxRingSize}.");
+        return AfXdpOptions.DefaultRingSize;
     }
 
     private static FilterQuotas ReadQuotas(AgentSettings settings, List<string> faults)

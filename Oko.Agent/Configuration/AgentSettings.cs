@@ -46,6 +46,9 @@ public sealed record AgentSettings
     /// <summary><c>--transmit</c>: auto or ring.</summary>
     public string? Transmit { get; init; }
 
+    /// <summary><c>--ring-size</c>: entries of a receive ring.</summary>
+    public string? RingSize { get; init; }
+
     /// <summary><c>--max-filters</c>: most filters at one time.</summary>
     public string? MaxFilters { get; init; }
 
@@ -75,6 +78,7 @@ public sealed record AgentSettings
         Cpus = Cpus ?? others.Cpus,
         FilterAdmins = FilterAdmins.Count > 0 ? FilterAdmins : others.FilterAdmins,
         Transmit = Transmit ?? others.Transmit,
+        RingSize = RingSize ?? others.RingSize,
         MaxFilters = MaxFilters ?? others.MaxFilters,
         MaxMapMemory = MaxMapMemory ?? others.MaxMapMemory,
         MaxObjectSize = MaxObjectSize ?? others.MaxObjectSize,

@@ -13,7 +13,7 @@ public static class ConfigurationFile
 
     private static readonly string[] Names =
     [
-        "datapath-id", "controller", "listen", "private-key", "certificate", "ca-cert", "port", "local", "fail-mode", "management", "workers", "cpus", "cpu", "transmit",
+        "datapath-id", "controller", "listen", "private-key", "certificate", "ca-cert", "port", "local", "fail-mode", "management", "workers", "cpus", "cpu", "transmit", "ring-size",
         "filter-admins", "max-filters", "max-map-memory", "max-object-size", "log-level",
     ];
 
@@ -100,6 +100,7 @@ public static class ConfigurationFile
             Cpus = Single("cpus") ?? Single("cpu"),
             FilterAdmins = List("filter-admins"),
             Transmit = Single("transmit"),
+            RingSize = Single("ring-size"),
             MaxFilters = Single("max-filters"),
             MaxMapMemory = Single("max-map-memory"),
             MaxObjectSize = Single("max-object-size"),

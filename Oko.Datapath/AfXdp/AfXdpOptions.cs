@@ -28,7 +28,16 @@ public enum TransmitMode
 /// <summary>How to open an AF_XDP port; the defaults suit all devices. Immutable.</summary>
 public sealed record AfXdpOptions
 {
-    private readonly int _ringSize = 2048;
+    /// <summary>Entries of a receive ring when nothing is said.</summary>
+    public const int DefaultRingSize = 2048;
+
+    /// <summary>Least entries of a receive ring.</summary>
+    public const int MinRingSize = 64;
+
+    /// <summary>Most entries of a receive ring.</summary>
+    public const int MaxRingSize = 32768;
+
+    private readonly int _ringSize = DefaultRingSize;
 
     /// <summary>Where the XDP program runs.</summary>
     public XdpMode Mode { get; init; }
@@ -40,15 +49,15 @@ public sealed record AfXdpOptions
     public bool ForceCopy { get; init; }
 
     /// <summary>
-    /// Entries of each ring, a power of two from 64 to 16384. At 2 million packets a second 2048 entries bridge a
-    /// pause of the worker of one millisecond.
+    /// Entries of the receive ring, a power of two from <see cref="MinRingSize"/> to <see cref="MaxRingSize"/>. At 2 million packets a second 2048
+    /// entries bridge a pause of the worker of one millisecond; more reach over more memory than the caches hold.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Not such a power of two.</exception>
     public int RingSize
     {
         get => _ringSize;
-        init => _ringSize = value is >= 64 and <= 16384 && BitOperations.IsPow2(value)
+        init => _ringSize = value is >= MinRingSize and <= MaxRingSize && BitOperations.IsPow2(value)
             ? value
-            : throw new ArgumentOutOfRangeException(nameof(value), value, "Rings have a power of two from 64 to 16384 of entries.");
+            : throw new ArgumentOutOfRangeException(nameof(value), value, $"Rings have a power of two from {MinRingSize} to {MaxRingSize} of entries.");
     }
 }

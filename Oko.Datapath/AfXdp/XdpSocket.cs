@@ -28,7 +28,11 @@ internal sealed unsafe class XdpSocket : IDisposable
     /// <summary>Packets that one <c>sendto</c> sends in copy mode, where the kernel lets us choose; else 32.</summary>
     private const int TransmitBudget = 256;
 
-    private readonly uint _ringSize;
+    /// <summary>Most entries of the rings by which packets leave: more than one round of a worker sends.</summary>
+    private const uint MaxSendingSize = 2048;
+
+    private readonly uint _receivingSize;
+    private readonly uint _sendingSize;
     private readonly List<(nint Address, nuint Size)> _mappings = [];
 
     private ProducerRing _fill;
@@ -39,7 +43,8 @@ internal sealed unsafe class XdpSocket : IDisposable
     private XdpSocket(Umem umem, LinkInfo link, string driver, int queue, bool isScattered, AfXdpOptions options)
     {
         Umem = umem;
-        _ringSize = (uint)options.RingSize;
+        _receivingSize = (uint)options.RingSize;
+        _sendingSize = Math.Min(_receivingSize, MaxSendingSize);
         Link = link;
         Queue = queue;
         MustCopy = options.ForceCopy || options.Mode == XdpMode.Generic;
@@ -172,10 +177,10 @@ internal sealed unsafe class XdpSocket : IDisposable
                 RegisterUmem();
             }
 
-            SetRingSize(IfXdp.OptionFillRing, "XDP_UMEM_FILL_RING");
-            SetRingSize(IfXdp.OptionCompletionRing, "XDP_UMEM_COMPLETION_RING");
-            SetRingSize(IfXdp.OptionReceiveRing, "XDP_RX_RING");
-            SetRingSize(IfXdp.OptionTransmitRing, "XDP_TX_RING");
+            SetRingSize(IfXdp.OptionFillRing, _receivingSize, "XDP_UMEM_FILL_RING");
+            SetRingSize(IfXdp.OptionCompletionRing, _sendingSize, "XDP_UMEM_COMPLETION_RING");
+            SetRingSize(IfXdp.OptionReceiveRing, _receivingSize, "XDP_RX_RING");
+            SetRingSize(IfXdp.OptionTransmitRing, _sendingSize, "XDP_TX_RING");
             MapRings();
             EaseTransmission();
             Bind(shareWith);
@@ -213,9 +218,8 @@ internal sealed unsafe class XdpSocket : IDisposable
             "XDP_UMEM_REG");
     }
 
-    private void SetRingSize(int option, string name)
+    private void SetRingSize(int option, uint size, string name)
     {
-        var size = _ringSize;
         _ = SystemCallException.Check(Socket.SetOption(Handle, Socket.LevelXdp, option, &size, sizeof(uint)), name);
     }
 
@@ -231,23 +235,23 @@ internal sealed unsafe class XdpSocket : IDisposable
         }
 
         // SAFETY: the offsets are the kernel's own for the mapping of that ring, and the mapping is as long as its last entry.
-        var at = MapRing(IfXdp.PageOffsetFillRing, offsets.Fill, sizeof(ulong));
+        var at = MapRing(IfXdp.PageOffsetFillRing, offsets.Fill, _receivingSize, sizeof(ulong));
         _fill = new ProducerRing(Counter(at, offsets.Fill.Producer), Counter(at, offsets.Fill.Consumer), Counter(at, offsets.Fill.Flags),
-            at + offsets.Fill.Descriptors, _ringSize);
-        at = MapRing(IfXdp.PageOffsetCompletionRing, offsets.Completion, sizeof(ulong));
+            at + offsets.Fill.Descriptors, _receivingSize);
+        at = MapRing(IfXdp.PageOffsetCompletionRing, offsets.Completion, _sendingSize, sizeof(ulong));
         _completion = new ConsumerRing(Counter(at, offsets.Completion.Producer), Counter(at, offsets.Completion.Consumer),
-            at + offsets.Completion.Descriptors, _ringSize);
-        at = MapRing(IfXdp.PageOffsetReceiveRing, offsets.Receive, sizeof(FrameDescriptor));
+            at + offsets.Completion.Descriptors, _sendingSize);
+        at = MapRing(IfXdp.PageOffsetReceiveRing, offsets.Receive, _receivingSize, sizeof(FrameDescriptor));
         _receive = new ConsumerRing(Counter(at, offsets.Receive.Producer), Counter(at, offsets.Receive.Consumer),
-            at + offsets.Receive.Descriptors, _ringSize);
-        at = MapRing(IfXdp.PageOffsetTransmitRing, offsets.Transmit, sizeof(FrameDescriptor));
+            at + offsets.Receive.Descriptors, _receivingSize);
+        at = MapRing(IfXdp.PageOffsetTransmitRing, offsets.Transmit, _sendingSize, sizeof(FrameDescriptor));
         _transmit = new ProducerRing(Counter(at, offsets.Transmit.Producer), Counter(at, offsets.Transmit.Consumer),
-            Counter(at, offsets.Transmit.Flags), at + offsets.Transmit.Descriptors, _ringSize);
+            Counter(at, offsets.Transmit.Flags), at + offsets.Transmit.Descriptors, _sendingSize);
     }
 
-    private byte* MapRing(long pageOffset, IfXdp.RingOffset offsets, int entrySize)
+    private byte* MapRing(long pageOffset, IfXdp.RingOffset offsets, uint entries, int entrySize)
     {
-        var size = (nuint)offsets.Descriptors + (_ringSize * (nuint)entrySize);
+        var size = (nuint)offsets.Descriptors + (entries * (nuint)entrySize);
         var address = Mman.Map(0, size, Mman.ProtectRead | Mman.ProtectWrite, Mman.MapShared | Mman.MapPopulate, Handle, pageOffset);
         if (address == Mman.MapFailed)
         {

@@ -61,6 +61,27 @@ public sealed class SeveralWorkersTests
     }
 
     [Test]
+    public void Run_WithAProcessorForTheWorker_LeavesItToThat()
+    {
+        if (Environment.ProcessorCount < 2)
+        {
+            Assert.Ignore("there is one processor, which all threads have to share");
+        }
+
+        using var network = new Network("okowork5", 1);
+        using var oko = SwitchProcess.StartWithListener(network, 1, "--cpus", "1");
+        var threads = Directory.EnumerateDirectories($"/proc/{oko.Id}/task").Select(path =>
+        {
+            var lines = File.ReadAllLines(Path.Combine(path, "status"));
+            return (Name: Field("Name:"), Cpus: Field("Cpus_allowed_list:"));
+
+            string Field(string name) => lines.First(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Trim();
+        }).ToList();
+        threads.Should().ContainSingle(thread => thread.Name == "oko-worker-0").Which.Cpus.Should().Be("1");
+        threads.Where(thread => thread.Name != "oko-worker-0").Should().NotBeEmpty().And.OnlyContain(thread => !MayRunOn(thread.Cpus, 1));
+    }
+
+    [Test]
     public void Run_CpusThatDoNotFitTheWorkers_AreRefused()
     {
         using var network = new Network("okowork4", 1);
@@ -70,6 +91,11 @@ public sealed class SeveralWorkersTests
         result = Network.TryIn(network.SwitchSpace, 20, SwitchProcess.Binary, "run", "--port", "p1", "--workers", "17");
         result.Errors.Should().Contain("--workers 17").And.Contain("1 to 16");
     }
+
+    /// <param name="list">As the kernel writes it: 0,2-5.</param>
+    /// <param name="cpu">Number of a processor.</param>
+    private static bool MayRunOn(string list, int cpu) => list.Split(',').Select(range => range.Split('-').Select(int.Parse).ToList())
+        .Any(range => range[0] <= cpu && cpu <= range[^1]);
 
     private static bool IsBalanced(SwitchProcess oko)
     {

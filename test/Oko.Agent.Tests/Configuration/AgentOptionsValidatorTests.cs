@@ -60,6 +60,22 @@ public sealed class AgentOptionsValidatorTests
         options.Ports.Should().BeEmpty();
     }
 
+    [TestCase(null, 2048)]
+    [TestCase("64", 64)]
+    [TestCase("32768", 32768)]
+    public void Validate_RingSize_IsTaken(string? text, int size) =>
+        Validate(new AgentSettings { RingSize = text }).RingSize.Should().Be(size);
+
+    [TestCase("0")]
+    [TestCase("32")]
+    [TestCase("3000")]
+    [TestCase("65536")]
+    [TestCase("-64")]
+    [TestCase("many")]
+    public void Validate_RingSizeOutsideItsRange_IsRefusedWithTheRange(string text) =>
+        FluentActions.Invoking(() => Validate(new AgentSettings { RingSize = text }))
+            .Should().Throw<ConfigurationException>().Which.Faults.Should().ContainSingle().Which.Should().Contain($"--ring-size {text}: allowed are the powers of two from 64 to 32768");
+
     [TestCase(null, TransmitMode.Automatic)]
     [TestCase("auto", TransmitMode.Automatic)]
     [TestCase("ring", TransmitMode.Ring)]
