@@ -1,5 +1,7 @@
 """What `forward --measures flow-mods` does: packets at a steady rate, without and with a controller that changes entries meanwhile, none of which
-the packets match. Compared are loss and latency; the switch says what stopped its forwarding thread and how long collections took."""
+the packets match. Compared are loss and latency; the switch says what stopped its forwarding thread and how long collections took. The entries
+are in place in all of it, also where the rate is found, and the runtime has compiled before what flow-mods run through: what remains is what
+flow-mods themselves cost."""
 import contextlib
 import json
 import os
@@ -9,22 +11,22 @@ import subprocess
 from lab import LISTEN, OKO, SINK, SOURCE, SWITCH, run
 
 RATE = 10000            # flow-mods a second
+WARM_UP = 3             # seconds of flow-mods of each kind before anything is measured
 ENTRIES = 10000         # in place while they are exchanged
 SHARE = 0.8             # of the rate without loss that packets are sent at
 FIRST_CLASS = 0.25      # milliseconds from which the first class of pauses counts; each next begins at the double
-MODES = {'at rest': None, 'entries come and go': 'change', 'entries are replaced': 'replace'}
+MODES = {'at rest': 'rest', 'entries come and go': 'change', 'entries are replaced': 'replace'}
 COLUMNS = ['offered', 'lost, %', 'median, us', 'p99, us', 'flow-mods/s', 'collections/s', 'collections, ms/s', 'longest collection below, ms',
            'gaps of 1 ms and more/s', 'longest gap below, ms']
 
 
 @contextlib.contextmanager
 def controller(work, mode, seconds):
-    """Yields the process that changes entries, once those that are exchanged are in place, or None. It runs where the generator does."""
-    if mode is None:
-        yield None
-        return
+    """Yields the process that changes entries (or does not, in the mode rest), once those that are exchanged are in place. It runs where the
+    generator does."""
+    rate, mode = (0, 'replace') if mode == 'rest' else (RATE, mode)
     command = ['ip', 'netns', 'exec', SWITCH, 'taskset', '-c', '0', os.path.join(work, 'ofload'), 'churn', '127.0.0.1', LISTEN,
-               str(seconds), str(RATE), str(ENTRIES), mode]
+               str(seconds), str(rate), str(ENTRIES), mode]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as started:
         try:
             if started.stdout.readline() != 'ready\n':
@@ -51,13 +53,19 @@ def measure_mode(work, mode, pps, seconds):
         # The generator comes after the switch: it stands for machines elsewhere, which take no processor from the switch's controller side.
         result = json.loads(run('nice', '-n', '10', os.path.join(work, 'pktload'), '-p', str(pps), '-s', SOURCE, 'eth0', SINK, 'eth0', str(seconds), '64'))
         after = statistics_of(work)
-        rate = json.loads(changing.stdout.readline())['flow_mods_per_second'] if changing else 0
+        rate = json.loads(changing.stdout.readline())['flow_mods_per_second']
     time = after['uptime_seconds'] - before['uptime_seconds']
     gaps = sum(after['worker_gaps']['counts'][2:]) - sum(before['worker_gaps']['counts'][2:])
     return [result['sent_kpps'], 100 * (1 - result['received'] / result['sent']), result['median_us'], result['p99_us'], rate,
             (sum(after['collections']) - sum(before['collections'])) / time,
             1000 * (after['collection_pause_seconds'] - before['collection_pause_seconds']) / time,
             longest_below(before, after, 'collection_pauses'), gaps / time, longest_below(before, after, 'worker_gaps')]
+
+
+def warm_up(work):
+    for mode in ('change', 'replace'):
+        with controller(work, mode, WARM_UP) as changing:
+            changing.wait()
 
 
 def measure(work, number, pps, seconds, keep):
