@@ -70,13 +70,8 @@ public sealed class SeveralWorkersTests
 
         using var network = new Network("okowork5", 1);
         using var oko = SwitchProcess.StartWithListener(network, 1, "--cpus", "1");
-        var threads = Directory.EnumerateDirectories($"/proc/{oko.Id}/task").Select(path =>
-        {
-            var lines = File.ReadAllLines(Path.Combine(path, "status"));
-            return (Name: Field("Name:"), Cpus: Field("Cpus_allowed_list:"));
-
-            string Field(string name) => lines.First(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Trim();
-        }).ToList();
+        var threads = Directory.EnumerateDirectories($"/proc/{oko.Id}/task").Select(ReadStatus).Where(lines => lines.Length > 0)
+            .Select(lines => (Name: Field(lines, "Name:"), Cpus: Field(lines, "Cpus_allowed_list:"))).ToList();
         threads.Should().ContainSingle(thread => thread.Name == "oko-worker-0").Which.Cpus.Should().Be("1");
         threads.Where(thread => thread.Name != "oko-worker-0").Should().NotBeEmpty().And.OnlyContain(thread => !MayRunOn(thread.Cpus, 1));
     }
@@ -91,6 +86,21 @@ public sealed class SeveralWorkersTests
         result = Network.TryIn(network.SwitchSpace, 20, SwitchProcess.Binary, "run", "--port", "p1", "--workers", "17");
         result.Errors.Should().Contain("--workers 17").And.Contain("1 to 16");
     }
+
+    /// <summary>What the kernel says of a thread; nothing if it has ended meanwhile.</summary>
+    private static string[] ReadStatus(string thread)
+    {
+        try
+        {
+            return File.ReadAllLines(Path.Combine(thread, "status"));
+        }
+        catch (IOException)
+        {
+            return [];
+        }
+    }
+
+    private static string Field(string[] lines, string name) => lines.First(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Trim();
 
     /// <param name="list">As the kernel writes it: 0,2-5.</param>
     /// <param name="cpu">Number of a processor.</param>
