@@ -102,14 +102,17 @@ internal sealed unsafe partial class PacketPipeline
     {
         _stops[index] = table;
         var entry = _group[index];
-        if (entry is null || entry->HasFilter || entry->OnlyOutput != 0 || !_entries.ProgramOf(entry).IsStep)
+
+        // Read once: what is followed must be what was found to be a step, also if the control thread exchanges it meanwhile.
+        if (entry is null || entry->HasFilter || _entries.ProgramOf(entry) is not { IsStep: true } program)
         {
             return false;
         }
 
         _hasFailed = _isTtlInvalid = false;
         _isStepping = true;
-        var next = Execute(entry, table, ref _packets[index], ref _group.Keys[index], _actionSets[index]);
+        Count(entry, table, _packets[index].Length);
+        var next = Follow(program, ref _packets[index], ref _group.Keys[index], _actionSets[index]);
         _isStepping = false;
         if (_hasFailed)
         {
@@ -200,9 +203,7 @@ internal sealed unsafe partial class PacketPipeline
             return false;
         }
 
-        _tables[table].CountLookup(_worker);
-        _tables[table].CountMatch(_worker);
-        Counters(entry)->Count(packet.Length, _now);
+        Count(entry, table, packet.Length);
         Enqueue(queue, packet.Address, packet.Length);
         return true;
     }
@@ -251,9 +252,7 @@ internal sealed unsafe partial class PacketPipeline
     /// <summary>Counts a match and executes the entry's instructions. Returns the next table, 0 or less for none.</summary>
     private int Execute(EntryNode* entry, int table, ref PacketView packet, ref FlowKey key, ActionSet set)
     {
-        _tables[table].CountLookup(_worker);
-        _tables[table].CountMatch(_worker);
-        Counters(entry)->Count(packet.Length, _now);
+        Count(entry, table, packet.Length);
         _entry = entry;
         _table = (byte)table;
         if (Volatile.Read(ref entry->OnlyOutput) is not 0 and var port)
@@ -262,7 +261,19 @@ internal sealed unsafe partial class PacketPipeline
             return 0;
         }
 
-        var program = _entries.ProgramOf(entry);
+        return Follow(_entries.ProgramOf(entry), ref packet, ref key, set);
+    }
+
+    private void Count(EntryNode* entry, int table, int bytes)
+    {
+        _tables[table].CountLookup(_worker);
+        _tables[table].CountMatch(_worker);
+        Counters(entry)->Count(bytes, _now);
+    }
+
+    /// <summary>Executes instructions. Returns the next table, 0 or less for none.</summary>
+    private int Follow(EntryProgram program, ref PacketView packet, ref FlowKey key, ActionSet set)
+    {
         if (program.Meter is { } meter)
         {
             Measure(meter, ref packet, ref key);

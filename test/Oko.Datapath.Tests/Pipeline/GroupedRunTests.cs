@@ -18,22 +18,7 @@ public sealed class GroupedRunTests
     {
         using var together = new Side(seed);
         using var alone = new Side(seed);
-        var random = new Random(-seed);
-        for (var round = 0; round < Rounds; round++)
-        {
-            var frames = Enumerable.Range(0, random.Next(1, 65)).Select(_ => RandomFrame(random)).ToArray();
-            var port = (uint)random.Next(1, Ports + 1);
-            Text(together.Harness.RunAll(port, frames, frames.Length)).Should().Equal(Text(alone.Harness.RunAll(port, frames, 1)), "round {0}", round);
-            together.PacketIns().Should().Equal(alone.PacketIns(), "round {0}", round);
-            if (random.Next(3) == 0)
-            {
-                var change = random.Next();
-                together.Change(new Random(change));
-                alone.Change(new Random(change));
-            }
-        }
-
-        together.Counters().Should().Equal(alone.Counters());
+        Compare(together, alone, seed, changes: true);
         together.Steps.Should().BePositive();
     }
 
@@ -43,16 +28,34 @@ public sealed class GroupedRunTests
     {
         using var together = new Side(seed, filterShare: 2);
         using var alone = new Side(seed, filterShare: 2);
-        var random = new Random(-seed);
-        for (var round = 0; round < Rounds; round++)
+        Compare(together, alone, seed, changes: false);
+    }
+
+    [Test]
+    public void Step_ExchangedWhilePacketsTakeIt_IsTheOldOneOrTheNew()
+    {
+        using var harness = new PipelineHarness { Records = false };
+        var entry = harness.Add(1, [], new InstructionSet { GotoTable = 1 });
+        harness.Add(1, [], Bench.Apply(Output(3)), table: 1);
+        var frame = RandomFrame(new Random(1));
+        InstructionSet[] kinds = [new InstructionSet { GotoTable = 1 }, Bench.Apply(Output(2)), InstructionSet.Empty, new InstructionSet { Write = [Output(4)] }];
+        var isDone = false;
+        var control = new Thread(() =>
         {
-            var frames = Enumerable.Range(0, random.Next(1, 65)).Select(_ => RandomFrame(random)).ToArray();
-            var port = (uint)random.Next(1, Ports + 1);
-            Text(together.Harness.RunAll(port, frames, frames.Length)).Should().Equal(Text(alone.Harness.RunAll(port, frames, 1)), "round {0}", round);
-            together.PacketIns().Should().Equal(alone.PacketIns(), "round {0}", round);
+            for (var change = 0; !Volatile.Read(ref isDone); change++)
+            {
+                entry.SetInstructions(kinds[change % kinds.Length]);
+            }
+        });
+        control.Start();
+        for (var batch = 0; batch < 50_000; batch++)
+        {
+            harness.Run(1, frame, 32);
         }
 
-        together.Counters().Should().Equal(alone.Counters());
+        Volatile.Write(ref isDone, true);
+        control.Join();
+        entry.PacketCount.Should().Be(50_000 * 32);
     }
 
     [Test]
@@ -109,6 +112,26 @@ public sealed class GroupedRunTests
         var frame = Frames.Udp4();
         frame[22] = ttl;
         return frame;
+    }
+
+    private static void Compare(Side together, Side alone, int seed, bool changes)
+    {
+        var random = new Random(-seed);
+        for (var round = 0; round < Rounds; round++)
+        {
+            var frames = Enumerable.Range(0, random.Next(1, 65)).Select(_ => RandomFrame(random)).ToArray();
+            var port = (uint)random.Next(1, Ports + 1);
+            Text(together.Harness.RunAll(port, frames, frames.Length)).Should().Equal(Text(alone.Harness.RunAll(port, frames, 1)), "round {0}", round);
+            together.PacketIns().Should().Equal(alone.PacketIns(), "round {0}", round);
+            if (changes && random.Next(3) == 0)
+            {
+                var change = random.Next();
+                together.Change(new Random(change));
+                alone.Change(new Random(change));
+            }
+        }
+
+        together.Counters().Should().Equal(alone.Counters());
     }
 
     private static byte[] RandomFrame(Random random)
