@@ -138,6 +138,11 @@ internal sealed unsafe class EntryMemory
     /// <summary>Makes nodes free that no worker can look at any more.</summary>
     private void Reclaim()
     {
+        if (_retired.Count == 0)
+        {
+            return;
+        }
+
         if (_waiting == 0)
         {
             _waiting = _retired.Count;
