@@ -11,7 +11,7 @@ namespace Oko.Datapath.Ports;
 /// <see cref="Receive"/> asks the sockets in turn. Packets leave by the TX ring of the lane's first queue, which keeps their order, or by
 /// BPF test runs (<c>LiveFrameInjector</c>), when they come in batches of 24 and more, the other end takes them and the TX ring is empty.
 /// </remarks>
-internal sealed unsafe class AfXdpLane : PortLane, IDisposable
+internal sealed unsafe partial class AfXdpLane : PortLane, IDisposable
 {
     private const int CheckIntervalMilliseconds = 250;
 
@@ -36,8 +36,6 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
     /// <summary>All sockets behind one descriptor; null when there is one socket.</summary>
     private readonly Epoll? _queues;
 
-    private int _nextQueue;
-    private uint _receiveQueue;
     private long _nextCheck;
     private bool _mayInject;
     private long _lostInjections;
@@ -119,26 +117,6 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
 
     /// <summary>The link is up: the device may take packets again.</summary>
     internal void NoteRunning() => Volatile.Write(ref _isSendingRefused, false);
-
-    /// <inheritdoc/>
-    public override uint ReceiveQueue => _receiveQueue;
-
-    /// <inheritdoc/>
-    public override int Receive(FrameDescriptor* batch, int capacity)
-    {
-        var received = 0;
-        for (var asked = 0; asked < _sockets.Length && received == 0; asked++)
-        {
-            var socket = _sockets[_nextQueue];
-            received = ReceiveFrom(socket, batch, (uint)capacity);
-            _receiveQueue = (uint)socket.Queue;
-
-            // The queue that was asked goes last in the next round, so that a busy one cannot starve the others.
-            _nextQueue = _nextQueue + 1 == _sockets.Length ? 0 : _nextQueue + 1;
-        }
-
-        return received;
-    }
 
     /// <inheritdoc/>
     public override int Transmit(int queue, FrameDescriptor* batch, int count)
@@ -332,80 +310,6 @@ internal sealed unsafe class AfXdpLane : PortLane, IDisposable
         }
 
         return n;
-    }
-
-    private int ReceiveFrom(XdpSocket socket, FrameDescriptor* batch, uint capacity)
-    {
-        ref var ring = ref socket.Receive;
-        var count = ring.Peek(capacity);
-        if (socket.IsScattered)
-        {
-            return ReceivePieces(socket, batch, count);
-        }
-
-        for (var n = 0u; n < count; n++)
-        {
-            // SAFETY: the batch has room for capacity descriptors, count of them are in the ring.
-            batch[n] = ring.ReadDescriptor(n);
-            Release(batch[n].Address);
-        }
-
-        if (count > 0)
-        {
-            ring.Release(count);
-        }
-
-        return (int)count;
-    }
-
-    /// <summary>Receives where packets may take several descriptors; at most as many packets as descriptors.</summary>
-    private int ReceivePieces(XdpSocket socket, FrameDescriptor* batch, uint count)
-    {
-        var packets = 0;
-        for (var n = 0u; n < count; n++)
-        {
-            // SAFETY: as in ReceiveFrom, and packets <= n.
-            var piece = socket.Receive.ReadDescriptor(n);
-            Release(piece.Address);
-            if (piece.Options == 0 && !socket.Joiner.IsOpen)
-            {
-                batch[packets++] = piece;
-            }
-            else if (socket.Joiner.TryJoin(piece, out var packet))
-            {
-                batch[packets++] = packet;
-            }
-        }
-
-        if (count > 0)
-        {
-            socket.Receive.Release(count);
-        }
-
-        return packets;
-    }
-
-    private void Refill(XdpSocket socket, int target)
-    {
-        ref var fill = ref socket.Fill;
-        var pending = fill.Pending;
-        if (pending < (uint)target)
-        {
-            var room = fill.Reserve((uint)target - pending);
-            var written = 0u;
-            while (written < room && _umem.Frames.TryAllocate(out var address))
-            {
-                Hold(address);
-                fill.WriteAddress(written++, address);
-            }
-
-            fill.Submit(written);
-        }
-
-        if (fill.NeedsWakeup)
-        {
-            _ = socket.KickReceive();
-        }
     }
 
     private void TakeCompletions(XdpSocket socket)
