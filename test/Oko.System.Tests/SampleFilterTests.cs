@@ -20,6 +20,14 @@ public sealed class SampleFilterTests
     }
 
     [Test]
+    public void Filters_BesideTheSameCCompiledByGcc_AcceptTheSamePackets()
+    {
+        Command.Need("clang", "gcc", "python3");
+        var table = Command.Check(120, "python3", Path.Combine(SwitchProcess.Repository, "test", "bench", "filters", "compare-native"), "--repetitions", "1", "--rounds", "1");
+        Regex.Matches(table, "^(stateful firewall|rate limiter|p0f, (mixed|SYNs)) +[0-9]", RegexOptions.Multiline).Should().HaveCount(4);
+    }
+
+    [Test]
     public void P0fSignatures_AreWhatTheCompilerMakesOfTheDatabase()
     {
         Command.Need("python3");

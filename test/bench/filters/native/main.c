@@ -7,13 +7,13 @@
 
 #define BATCH 32
 
-struct packet {
+struct captured {
 	__u8 *start;
 	__u32 length;
 };
 
 static __u8 *buffer;
-static struct packet *packets;
+static struct captured *packets;
 static size_t packet_count;
 
 static void fail(const char *text)
@@ -35,7 +35,7 @@ static void read_packets(const char *path)
 	while (fread(header, sizeof(header), 1, file) == 1) {
 		if (packet_count == 1 << 17 || used + header[2] > 64 << 20 || fread(buffer + used, 1, header[2], file) != header[2])
 			fail("the capture is too large, or cut short");
-		packets[packet_count++] = (struct packet){ buffer + used, header[2] };
+		packets[packet_count++] = (struct captured){ buffer + used, header[2] };
 		used += padded(header[2]);
 	}
 	fclose(file);
