@@ -16,9 +16,13 @@ namespace Oko.Datapath.AfXdp;
 //                 device (NDO_XMIT); XdpFeatureWatcher follows them. Between the change and its news packets are lost.
 //   In order.     No packet may overtake one that still stands in the TX ring: then that ring is used.
 //
-// Packets are copied, so their chunks are free as soon as they are staged. A run is due when 128 packets are staged
-// (64 reach four fifths of the rate that 128 reach, 256 no more), or when a whole round of the worker brought none: a packet
-// waits for one round at most, some 30 us under full load and one microsecond when there is none.
+// Frames are memory that the kernel takes for a run and gives back after it, page by page, which costs as much as all else. But it hands the
+// frames on in batches, and what the other end has done with by the next batch is used again: so a run of 256 packets takes
+// 32 frames. Such a frame holds an old packet, and only its length is what we asked for. That is why the length, and not the content,
+// tells the program which lane's packets to send: it is the number of the lane, but for a multiple of the number of lanes.
+//
+// Packets are copied, so their chunks are free as soon as they are staged. A run is due when 256 packets are staged, or when a whole round
+// of the worker brought none: a packet waits for one round at most, some 30 us under full load and one microsecond when there is none.
 
 /// <summary>Sends packets of one lane by BPF test runs. Owned by the lane's worker; no method allocates.</summary>
 internal sealed unsafe class LiveFrameInjector
@@ -26,12 +30,16 @@ internal sealed unsafe class LiveFrameInjector
     /// <summary>Packets from which on a run is cheaper than the TX ring.</summary>
     internal const int WorthwhileCount = 24;
 
-    private const int RunCount = 128;
+    private const int RunCount = InjectMap.Capacity;
 
+    /// <summary>Frames that a run takes.</summary>
+    private const int FrameCount = 32;
+
+    private readonly uint _lane, _lanes;
     private readonly byte* _part;
     private readonly int _program;
     private readonly byte* _memory;
-    private readonly byte[] _blank = GC.AllocateArray<byte>(InjectMap.MaxPacketSize, pinned: true);
+    private readonly byte[] _blank;
     private uint _longest;
     private bool _isFresh;
     private long _injected;
@@ -43,9 +51,9 @@ internal sealed unsafe class LiveFrameInjector
     /// <param name="umem">Where the packets are.</param>
     internal LiveFrameInjector(InjectMap map, int lane, RedirectProgram program, Umem umem)
     {
+        (_lane, _lanes) = ((uint)lane, (uint)map.Lanes);
         _part = map.Part(lane);
-        // The program reads there whose packets it sends.
-        BitConverter.TryWriteBytes(_blank, lane);
+        _blank = GC.AllocateArray<byte>(InjectMap.MaxPacketSize + map.Lanes, pinned: true);
         _program = program.Handle;
         _memory = umem.Memory;
     }
@@ -105,12 +113,13 @@ internal sealed unsafe class LiveFrameInjector
             return;
         }
 
-        // Frames start as long as the longest packet and are cut by the program: that never fails, growing could.
+        // Frames start as long as the longest packet, or a little longer, and are cut by the program: that never fails, growing could.
         StagedCount = 0;
         *(ulong*)(_part + InjectMap.NextOffset) = 0;
-        var longest = _longest;
+        var length = _longest + ((_lane + _lanes - (_longest % _lanes)) % _lanes);
         _longest = 0;
-        if (LinuxBpf.RunOnLiveFrames(_program, (byte*)Unsafe.AsPointer(ref _blank[0]), longest, (uint)count) < 0)
+        // SAFETY: the array is pinned, and longer than the longest packet and what is added.
+        if (LinuxBpf.RunOnLiveFrames(_program, (byte*)Unsafe.AsPointer(ref _blank[0]), length, (uint)count, FrameCount) < 0)
         {
             LostCount += count;
             return;

@@ -17,8 +17,8 @@ namespace Oko.Datapath.AfXdp;
 //    inject map.
 //
 //    inject:
-//      lane = the frame's first four bytes                                    (all lanes of the port share the program and the map)
-//      if (frame's length < 4 || lane >= lanes) return XDP_DROP               (for the kernel's verifier; we see to it)
+//      lane = frame's length % lanes                                          (all lanes of the port share the program and the map)
+//      if (lane >= lanes) return XDP_DROP                                     (for the kernel's verifier)
 //      value = the lane's part of the map's only element;  n = value->next++ & 255;  length = value->lengths[n]
 //      if (length > 1514 || length < 14) return XDP_DROP                      (for the kernel's verifier; we check before)
 //      if (length != frame's length) bpf_xdp_adjust_tail(ctx, length - frame's length)
@@ -106,12 +106,10 @@ internal sealed class RedirectProgram : IDisposable
         var body = new List<ulong>
         {
             LoadWord(1, 6, Data),                                 // r8 = lane
-            LoadWord(2, 6, DataEnd),
-            MoveRegister(3, 1),
-            Encode(0x07, 3, 0, 0, sizeof(uint)),
-            Encode(0x2d, 3, 2, 35, 0),                            // to the end: drop
-            LoadWord(8, 1, 0),
-            Encode(0x35, 8, 0, 33, map.Lanes),
+            LoadWord(8, 6, DataEnd),
+            Encode(0x1f, 8, 1, 0, 0),
+            Encode(0x97, 8, 0, 0, map.Lanes),
+            Encode(0x35, 8, 0, 33, map.Lanes),                    // to the end: drop
             Encode(0x27, 8, 0, 0, InjectMap.LaneSize),
             Encode(0x18, 7, 2, 0, map.Handle),                    // r7 = the lane's part of the map's only value
             0,

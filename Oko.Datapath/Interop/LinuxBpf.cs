@@ -164,10 +164,11 @@ internal static unsafe partial class LinuxBpf
     /// 0, or the negative errno. Linux 5.18.
     /// </summary>
     /// <param name="program">The program.</param>
-    /// <param name="frame">Content of each frame before the program sees it.</param>
+    /// <param name="frame">Content of the first frames before the program sees them; a frame that comes back is used again as it is.</param>
     /// <param name="frameSize">Its size in bytes.</param>
-    /// <param name="count">Number of frames, at most 256.</param>
-    internal static int RunOnLiveFrames(int program, byte* frame, uint frameSize, uint count)
+    /// <param name="count">Number of frames.</param>
+    /// <param name="together">How many are run before they are handed on, at most 256.</param>
+    internal static int RunOnLiveFrames(int program, byte* frame, uint frameSize, uint count, uint together)
     {
         var attributes = new Attributes
         {
@@ -175,7 +176,7 @@ internal static unsafe partial class LinuxBpf
             TestDataIn = (ulong)frame,
             TestDataSizeIn = frameSize,
             TestRepeat = count,
-            TestBatchSize = count,
+            TestBatchSize = together,
             TestFlags = TestLiveFrames,
         };
         return Call(ProgramTestRun, &attributes);
