@@ -146,7 +146,7 @@ public sealed class SwitchHost : IAsyncDisposable
 
     private Port OpenPort(PortOptions port, AgentOptions options) => port.IsLocal
         ? TapPort.Open(port.InterfaceName, port.Number, _datapath.Umem)
-        : AfXdpPort.Open(port.InterfaceName, port.Number, _datapath.Umems, new AfXdpOptions { Transmit = options.Transmit, RingSize = options.RingSize });
+        : AfXdpPort.Open(port.InterfaceName, port.Number, _datapath.Umems, new AfXdpOptions { Transmit = options.Transmit, RingSize = options.RingSize, BusyPollMicroseconds = options.BusyPollMicroseconds });
 
     private Task StopPart(string part, Action stop) => StopPart(part, () =>
     {

@@ -29,6 +29,7 @@ internal static class RunCommand
         var workers = Single("--workers", "N", "Threads that forward; each has packet memory of its own and a queue of each device that has enough [default: 1].");
         var cpus = Single("--cpus", "N[,N...]", "Processors that they are pinned to, one for each.");
         cpus.Aliases.Add("--cpu");
+        var busyPoll = Single("--busy-poll", "MICROSECONDS", "Has the forwarding threads take packets from network adapters themselves, without interrupts; 0 = no [default: 0].");
         var filterAdmins = Repeatable("--filter-admins", "all|tls|none|URL", "OpenFlow connections that may load and unload filters and change maps: all, those over TLS, none, or those of a --controller or --listen; repeatable [default: all].");
         var transmit = Single("--transmit", "auto|ring", "How packets leave: what is fastest on the device, or always the AF_XDP ring [default: auto].");
         var ringSize = Single("--ring-size", "N", $"Packets that may wait at a queue of a port, a power of two [default: {AfXdpOptions.DefaultRingSize}].");
@@ -38,7 +39,7 @@ internal static class RunCommand
         var logLevel = Single("--log-level", "LEVEL", "trace, debug, information, warning or error [default: information].");
         var command = CliRoot.Make("run", "Runs the switch. Prints 'ready' when ports and listeners are up; logs to standard error.",
             datapathId, controllers, listeners, privateKey, certificate, authorities, ports, local, failMode, config, management, workers, cpus, transmit,
-            ringSize, filterAdmins, maxFilters, maxMapMemory, maxObjectSize, logLevel);
+            ringSize, busyPoll, filterAdmins, maxFilters, maxMapMemory, maxObjectSize, logLevel);
         cli.SetPlainAction(command, (parsed, terminal) =>
         {
             var settings = new AgentSettings
@@ -58,6 +59,7 @@ internal static class RunCommand
                 FilterAdmins = parsed.GetValue(filterAdmins) ?? [],
                 Transmit = parsed.GetValue(transmit),
                 RingSize = parsed.GetValue(ringSize),
+                BusyPoll = parsed.GetValue(busyPoll),
                 MaxFilters = parsed.GetValue(maxFilters),
                 MaxMapMemory = parsed.GetValue(maxMapMemory),
                 MaxObjectSize = parsed.GetValue(maxObjectSize),

@@ -48,6 +48,9 @@ public sealed record AgentOptions
     /// <summary>Entries of the receive ring of each queue of a port.</summary>
     public int RingSize { get; init; } = AfXdpOptions.DefaultRingSize;
 
+    /// <summary>Microseconds of busy polling of the ports; 0 = none.</summary>
+    public int BusyPollMicroseconds { get; init; }
+
     /// <summary>Limits of filters and their maps.</summary>
     public FilterQuotas Quotas { get; init; } = new();
 

@@ -42,6 +42,7 @@ public static class AgentOptionsValidator
             FilterAdmins = ReadFilterAdmins(settings.FilterAdmins, [.. controllers, .. listeners], faults),
             Transmit = ReadTransmit(settings.Transmit, faults),
             RingSize = ReadRingSize(settings.RingSize, faults),
+            BusyPollMicroseconds = ReadBusyPoll(settings.BusyPoll, faults),
             Quotas = ReadQuotas(settings, faults),
             LogLevel = ReadLogLevel(settings.LogLevel, faults),
         };
@@ -382,6 +383,22 @@ public static class AgentOptionsValidator
 
         faults.Add($"--ring-size {text}: allowed are the powers of two from {AfXdpOptions.MinRingSize} to {AfXdpOptions.MaxRingSize}.");
         return AfXdpOptions.DefaultRingSize;
+    }
+
+    private static int ReadBusyPoll(string? text, List<string> faults)
+    {
+        if (text is null)
+        {
+            return 0;
+        }
+
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var time) && time <= AfXdpOptions.MaxBusyPollMicroseconds)
+        {
+            return time;
+        }
+
+        faults.Add($"--busy-poll {text}: allowed are 0 (none) to {AfXdpOptions.MaxBusyPollMicroseconds} microseconds.");
+        return 0;
     }
 
     private static FilterQuotas ReadQuotas(AgentSettings settings, List<string> faults)

@@ -49,6 +49,9 @@ public sealed record AgentSettings
     /// <summary><c>--ring-size</c>: entries of a receive ring.</summary>
     public string? RingSize { get; init; }
 
+    /// <summary><c>--busy-poll</c>: microseconds.</summary>
+    public string? BusyPoll { get; init; }
+
     /// <summary><c>--max-filters</c>: most filters at one time.</summary>
     public string? MaxFilters { get; init; }
 
@@ -79,6 +82,7 @@ public sealed record AgentSettings
         FilterAdmins = FilterAdmins.Count > 0 ? FilterAdmins : others.FilterAdmins,
         Transmit = Transmit ?? others.Transmit,
         RingSize = RingSize ?? others.RingSize,
+        BusyPoll = BusyPoll ?? others.BusyPoll,
         MaxFilters = MaxFilters ?? others.MaxFilters,
         MaxMapMemory = MaxMapMemory ?? others.MaxMapMemory,
         MaxObjectSize = MaxObjectSize ?? others.MaxObjectSize,

@@ -13,7 +13,7 @@ public static class ConfigurationFile
 
     private static readonly string[] Names =
     [
-        "datapath-id", "controller", "listen", "private-key", "certificate", "ca-cert", "port", "local", "fail-mode", "management", "workers", "cpus", "cpu", "transmit", "ring-size",
+        "datapath-id", "controller", "listen", "private-key", "certificate", "ca-cert", "port", "local", "fail-mode", "management", "workers", "cpus", "cpu", "transmit", "ring-size", "busy-poll",
         "filter-admins", "max-filters", "max-map-memory", "max-object-size", "log-level",
     ];
 
@@ -101,6 +101,7 @@ public static class ConfigurationFile
             FilterAdmins = List("filter-admins"),
             Transmit = Single("transmit"),
             RingSize = Single("ring-size"),
+            BusyPoll = Single("busy-poll"),
             MaxFilters = Single("max-filters"),
             MaxMapMemory = Single("max-map-memory"),
             MaxObjectSize = Single("max-object-size"),

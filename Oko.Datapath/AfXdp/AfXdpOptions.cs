@@ -37,7 +37,11 @@ public sealed record AfXdpOptions
     /// <summary>Most entries of a receive ring.</summary>
     public const int MaxRingSize = 32768;
 
+    /// <summary>Most microseconds of busy polling.</summary>
+    public const int MaxBusyPollMicroseconds = 10_000;
+
     private readonly int _ringSize = DefaultRingSize;
+    private readonly int _busyPoll;
 
     /// <summary>Where the XDP program runs.</summary>
     public XdpMode Mode { get; init; }
@@ -59,5 +63,20 @@ public sealed record AfXdpOptions
         init => _ringSize = value is >= MinRingSize and <= MaxRingSize && BitOperations.IsPow2(value)
             ? value
             : throw new ArgumentOutOfRangeException(nameof(value), value, $"Rings have a power of two from {MinRingSize} to {MaxRingSize} of entries.");
+    }
+
+    /// <summary>
+    /// Microseconds of busy polling, up to <see cref="MaxBusyPollMicroseconds"/>; 0, the default: none. With it the worker itself has the driver take packets
+    /// from the device when it finds none (SO_PREFER_BUSY_POLL, SO_BUSY_POLL), instead of leaving that to interrupts. That is for network adapters, whose
+    /// interrupts then have to be put off as well (napi_defer_hard_irqs and gro_flush_timeout of the device).
+    /// </summary>
+    /// <remarks>Source: Linux kernel documentation, "NAPI", busy polling; "AF_XDP".</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">Not in that range.</exception>
+    public int BusyPollMicroseconds
+    {
+        get => _busyPoll;
+        init => _busyPoll = value is >= 0 and <= MaxBusyPollMicroseconds
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, $"Busy polling takes 0 to {MaxBusyPollMicroseconds} microseconds.");
     }
 }

@@ -28,11 +28,15 @@ internal sealed unsafe class XdpSocket : IDisposable
     /// <summary>Packets that one <c>sendto</c> sends in copy mode, where the kernel lets us choose; else 32.</summary>
     private const int TransmitBudget = 256;
 
+    /// <summary>Packets that one busy poll receives at most: a batch of the worker.</summary>
+    private const int BusyPollBudget = 64;
+
     /// <summary>Most entries of the rings by which packets leave: more than one round of a worker sends.</summary>
     private const uint MaxSendingSize = 2048;
 
     private readonly uint _receivingSize;
     private readonly uint _sendingSize;
+    private readonly int _busyPollMicroseconds;
     private readonly List<(nint Address, nuint Size)> _mappings = [];
 
     private ProducerRing _fill;
@@ -47,6 +51,7 @@ internal sealed unsafe class XdpSocket : IDisposable
         _sendingSize = Math.Min(_receivingSize, MaxSendingSize);
         Link = link;
         Queue = queue;
+        _busyPollMicroseconds = options.BusyPollMicroseconds;
         MustCopy = options.ForceCopy || options.Mode == XdpMode.Generic;
         IsScattered = isScattered;
         SharingKey = driver + (MustCopy ? " copy" : string.Empty) + (isScattered ? " scattered" : string.Empty);
@@ -69,6 +74,9 @@ internal sealed unsafe class XdpSocket : IDisposable
     internal int Handle { get; private set; } = -1;
 
     private bool MustCopy { get; }
+
+    /// <summary>Whether the worker has the driver receive (<see cref="KickReceive"/>) when it finds nothing.</summary>
+    internal bool IsBusyPolling => _busyPollMicroseconds > 0;
 
     /// <summary>Whether packets may take several descriptors.</summary>
     internal bool IsScattered { get; }
@@ -97,7 +105,7 @@ internal sealed unsafe class XdpSocket : IDisposable
     /// <param name="driver">Its driver, the criterion for sharing.</param>
     /// <param name="queue">Queue number from 0.</param>
     /// <param name="isScattered">Whether packets may take several descriptors; the kernel refuses with EINVAL before Linux 6.6.</param>
-    /// <param name="options">Ring size and copy mode.</param>
+    /// <param name="options">Ring size, copy mode, busy polling.</param>
     /// <exception cref="SystemCallException">The kernel refuses; EBUSY when another socket has the queue.</exception>
     internal static XdpSocket Open(Umem umem, LinkInfo link, string driver, int queue, bool isScattered, AfXdpOptions options)
     {
@@ -123,7 +131,7 @@ internal sealed unsafe class XdpSocket : IDisposable
 
     /// <summary>
     /// Asks the kernel to take chunks from the fill ring, which zero-copy drivers need when they went to sleep without any.
-    /// Also tells how the device is: 0, ENETDOWN when it is down, ENXIO when it is gone.
+    /// With busy polling it also has the driver receive what the device holds. Also tells how the device is: 0, ENETDOWN when it is down, ENXIO when it is gone.
     /// </summary>
     internal int KickReceive() =>
         Socket.Receive(Handle, null, 0, Socket.DoNotWait) >= 0 ? 0 : Marshal.GetLastPInvokeError();
@@ -183,6 +191,13 @@ internal sealed unsafe class XdpSocket : IDisposable
             SetRingSize(IfXdp.OptionTransmitRing, _sendingSize, "XDP_TX_RING");
             MapRings();
             EaseTransmission();
+            if (IsBusyPolling)
+            {
+                SetSocketOption(Socket.OptionPreferBusyPoll, 1, "SO_PREFER_BUSY_POLL (Linux 5.11 or newer is needed)");
+                SetSocketOption(Socket.OptionBusyPoll, _busyPollMicroseconds, "SO_BUSY_POLL");
+                SetSocketOption(Socket.OptionBusyPollBudget, BusyPollBudget, "SO_BUSY_POLL_BUDGET");
+            }
+
             Bind(shareWith);
         }
         catch
@@ -203,6 +218,9 @@ internal sealed unsafe class XdpSocket : IDisposable
         var sendBuffer = SendBufferBytes;
         _ = Socket.SetOption(Handle, Socket.LevelSocket, Socket.OptionSendBufferForce, &sendBuffer, sizeof(int));
     }
+
+    private void SetSocketOption(int option, int value, string name) =>
+        _ = SystemCallException.Check(Socket.SetOption(Handle, Socket.LevelSocket, option, &value, sizeof(int)), name);
 
     private void RegisterUmem()
     {

@@ -37,6 +37,15 @@ internal static unsafe partial class Socket
     /// <summary><c>SO_SNDBUFFORCE</c>: send buffer in bytes, beyond the system's limit.</summary>
     internal const int OptionSendBufferForce = 32;
 
+    /// <summary><c>SO_BUSY_POLL</c>: microseconds.</summary>
+    internal const int OptionBusyPoll = 46;
+
+    /// <summary><c>SO_PREFER_BUSY_POLL</c>: interrupts stay off while the socket is polled; Linux 5.11 and later.</summary>
+    internal const int OptionPreferBusyPoll = 69;
+
+    /// <summary><c>SO_BUSY_POLL_BUDGET</c>: packets that one poll takes at most; Linux 5.11 and later.</summary>
+    internal const int OptionBusyPollBudget = 70;
+
     /// <summary><c>SOL_PACKET</c>.</summary>
     internal const int LevelPacket = 263;
 

@@ -32,6 +32,12 @@ internal sealed unsafe partial class AfXdpLane
     {
         ref var ring = ref socket.Receive;
         var count = ring.Peek(capacity);
+        if (count == 0 && socket.IsBusyPolling)
+        {
+            _ = socket.KickReceive();
+            count = ring.Peek(capacity);
+        }
+
         if (socket.IsScattered)
         {
             return ReceivePieces(socket, batch, count);

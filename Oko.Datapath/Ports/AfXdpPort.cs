@@ -59,7 +59,7 @@ public sealed class AfXdpPort : DevicePort
 
     /// <inheritdoc/>
     public override string ModeText =>
-        $"AF_XDP {(IsNative ? "native" : "generic")} {(IsZeroCopy ? "zero-copy" : "copy")}, transmit by {(IsInjecting ? "live frames" : "sendto")}";
+        $"AF_XDP {(IsNative ? "native" : "generic")} {(IsZeroCopy ? "zero-copy" : "copy")}{(_resources.Sockets[0].IsBusyPolling ? ", busy poll" : string.Empty)}, transmit by {(IsInjecting ? "live frames" : "sendto")}";
 
     /// <summary>Whether large batches now leave by BPF test runs; see <c>LiveFrameInjector</c>.</summary>
     public bool IsInjecting => _lanes.Any(lane => lane.IsInjecting);

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using Oko.Datapath.AfXdp;
@@ -39,6 +40,25 @@ public sealed unsafe class AfXdpPortTests
         NoOffloads(network, 2);
         using var bounce = new Bounce(network, new AfXdpOptions { Mode = mode });
 
+        network.Ping(1, 2, count: 50, interval: 0.01).Should().Be(50);
+        network.Ping(2, 1, count: 50, interval: 0.01).Should().Be(50);
+
+        bounce.Stop();
+        bounce.LostFrames.Should().Be(0, "each chunk is free, or in a fill ring, at the end");
+    }
+
+    [Test]
+    public void TwoPorts_BusyPolling_PingsPassBothWays()
+    {
+        using var network = new Network("okoxdp", 2);
+        NoOffloads(network, 2);
+        foreach (var (file, value) in new[] { ("napi_defer_hard_irqs", "2"), ("gro_flush_timeout", "200000") })
+        {
+            Command.Check(10, "ip", "netns", "exec", network.SwitchSpace, "sh", "-c", $"echo {value} > /sys/class/net/p1/{file} && echo {value} > /sys/class/net/p2/{file}");
+        }
+
+        using var bounce = new Bounce(network, new AfXdpOptions { BusyPollMicroseconds = 50 });
+        bounce.Do(() => bounce.Ports.Should().OnlyContain(port => port.ModeText.Contains("copy, busy poll, transmit", StringComparison.Ordinal)));
         network.Ping(1, 2, count: 50, interval: 0.01).Should().Be(50);
         network.Ping(2, 1, count: 50, interval: 0.01).Should().Be(50);
 
@@ -137,6 +157,89 @@ public sealed unsafe class AfXdpPortTests
         bounce.LostFrames.Should().Be(0);
 
         static int SizeOf(int number) => 18 + (number * 7 % 1400);
+    }
+
+    /// <summary>Both lanes' packets are sent by one program, which must tell whose turn it is, also in memory that the kernel uses again.</summary>
+    [Test]
+    public void Injection_TwoLanes_EachSendsItsOwnPackets()
+    {
+        const int Count = 40 * 64;
+        using var network = new Network("okoxdp", 1, queues: 2);
+        Network.In(network.HostSpace(1), 10, "ethtool", "-K", "eth0", "gro", "on");
+        List<Socket> sockets = [];
+        Namespace.Run(network.HostSpace(1), () =>
+        {
+            for (var lane = 0; lane < 2; lane++)
+            {
+                sockets.Add(new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveBufferSize = 8 << 20, ReceiveTimeout = 1000 });
+                sockets[lane].Bind(new IPEndPoint(IPAddress.Any, 3000 + lane));
+            }
+        });
+        Namespace.Run(network.SwitchSpace, () =>
+        {
+            Umem[] umems = [new(4096), new(4096)];
+            using (var port = AfXdpPort.Open("p1", 1, [.. umems], Native))
+            {
+                port.Lanes.Should().HaveCount(2);
+                Await.Until(() => port.IsInjecting, 5, "the kernel says that the other end takes XDP frames");
+                var buffer = new byte[2048];
+                for (var first = 0; first < Count; first += 64)
+                {
+                    for (var lane = 0; lane < 2; lane++)
+                    {
+                        SendUdp(port.Lanes[lane], first, lane);
+                    }
+
+                    for (var round = 0; round < 4; round++)
+                    {
+                        port.Lanes[round % 2].Reap();
+                    }
+
+                    for (var packet = 0; packet < 2 * 64; packet++)
+                    {
+                        var (number, lane) = (first + (packet / 2), packet % 2);
+                        var size = sockets[lane].Receive(buffer);
+                        BitConverter.ToInt32(buffer).Should().Be(number);
+                        size.Should().Be(SizeOf(number, lane));
+                        buffer.AsSpan(4, size - 4).IndexOfAnyExcept((byte)(number + lane)).Should().BeNegative();
+                    }
+                }
+
+                port.InjectedPackets.Should().Be(2 * Count);
+            }
+
+            Array.ForEach(umems, umem => umem.Dispose());
+        });
+        sockets.ForEach(socket => socket.Dispose());
+
+        static int SizeOf(int number, int lane) => 18 + ((number + lane) * 7 % 1000);
+
+        static void SendUdp(PortLane lane, int first, int which)
+        {
+            var batch = stackalloc FrameDescriptor[64];
+            for (var index = 0; index < 64; index++)
+            {
+                var payload = SizeOf(first + index, which);
+                lane.Umem.Frames.TryAllocate(out var address).Should().BeTrue();
+                var packet = new Span<byte>(lane.Umem.Memory + address, 42 + payload);
+                Convert.FromHexString("020000000001" + "0200000000fe" + "0800" + "4500000000000000401100000a6300fe0a630001" + "07d0000000000000").CopyTo(packet);
+                BinaryPrimitives.WriteUInt16BigEndian(packet[16..], (ushort)(28 + payload));
+                BinaryPrimitives.WriteUInt16BigEndian(packet[36..], (ushort)(3000 + which));
+                BinaryPrimitives.WriteUInt16BigEndian(packet[38..], (ushort)(8 + payload));
+                uint sum = 0;
+                for (var at = 14; at < 34; at += 2)
+                {
+                    sum += BinaryPrimitives.ReadUInt16BigEndian(packet[at..]);
+                }
+
+                BinaryPrimitives.WriteUInt16BigEndian(packet[24..], (ushort)~((sum & 0xFFFF) + (sum >> 16)));
+                packet[42..].Fill((byte)(first + index + which));
+                BitConverter.TryWriteBytes(packet[42..], first + index);
+                batch[index] = new FrameDescriptor(address, (uint)packet.Length);
+            }
+
+            lane.Transmit(0, batch, 64).Should().Be(64);
+        }
     }
 
     [Test]

@@ -76,6 +76,19 @@ public sealed class AgentOptionsValidatorTests
         FluentActions.Invoking(() => Validate(new AgentSettings { RingSize = text }))
             .Should().Throw<ConfigurationException>().Which.Faults.Should().ContainSingle().Which.Should().Contain($"--ring-size {text}: allowed are the powers of two from 64 to 32768");
 
+    [TestCase(null, 0)]
+    [TestCase("0", 0)]
+    [TestCase("10000", 10000)]
+    public void Validate_BusyPoll_IsTaken(string? text, int microseconds) =>
+        Validate(new AgentSettings { BusyPoll = text }).BusyPollMicroseconds.Should().Be(microseconds);
+
+    [TestCase("10001")]
+    [TestCase("-1")]
+    [TestCase("long")]
+    public void Validate_BusyPollOutsideItsRange_IsRefusedWithTheRange(string text) =>
+        FluentActions.Invoking(() => Validate(new AgentSettings { BusyPoll = text }))
+            .Should().Throw<ConfigurationException>().Which.Faults.Should().ContainSingle().Which.Should().Contain($"--busy-poll {text}: allowed are 0 (none) to 10000 microseconds");
+
     [TestCase(null, TransmitMode.Automatic)]
     [TestCase("auto", TransmitMode.Automatic)]
     [TestCase("ring", TransmitMode.Ring)]
