@@ -165,7 +165,7 @@ public sealed class FlowSampler
             for (var word = 0; word < FlowKey.WordCount; word++)
             {
                 var now = (Key[word] & ~_writtenMask[word]) | _written[word];
-                if (IsHeader(word) && ((now ^ pattern.Key[word]) & (Mask[word] | _writtenMask[word]) & pattern.Mask[word]) != 0)
+                if (IsHeader(word) && ((now ^ pattern.Key[word]) & (Mask[word] | _writtenMask[word]) & pattern.Mask.Words[word]) != 0)
                 {
                     return false;
                 }
@@ -182,7 +182,7 @@ public sealed class FlowSampler
                 {
                     var open = ~(Mask[word] | _writtenMask[word]);
                     Key[word] |= pattern.Key[word] & open;
-                    Mask[word] |= pattern.Mask[word] & open;
+                    Mask[word] |= pattern.Mask.Words[word] & open;
                 }
             }
         }
@@ -191,8 +191,8 @@ public sealed class FlowSampler
         {
             for (var word = 0; word < FlowKey.WordCount; word++)
             {
-                _written[word] = (_written[word] & ~written.Mask[word]) | written.Key[word];
-                _writtenMask[word] |= written.Mask[word];
+                _written[word] = (_written[word] & ~written.Mask.Words[word]) | written.Key[word];
+                _writtenMask[word] |= written.Mask.Words[word];
             }
         }
 

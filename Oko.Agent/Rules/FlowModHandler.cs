@@ -1,6 +1,7 @@
 using Oko.Agent.Controllers;
 using Oko.Datapath.Pipeline;
 using Oko.Datapath.Tables;
+using Oko.OpenFlow.Match;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.Protocol;
 using Oko.OpenFlow.Wire;
@@ -28,7 +29,8 @@ internal sealed class FlowModHandler
     private readonly TranslatedInstructions _instructions;
     private readonly Action<Rule, FlowRemovedReason> _removed;
 
-    // One request at a time: the lists are kept from one to the next.
+    // One request at a time: these are kept from one to the next.
+    private readonly WireWriter _match = new();
     private readonly List<Rule> _selected = [];
     private readonly HashSet<MatchFacts> _checkedFacts = [];
 
@@ -109,7 +111,7 @@ internal sealed class FlowModHandler
         var pattern = MatchTranslator.Translate(mod.Match);
         var filter = mod.Match.FilterId is { } id ? _findFilter(id) ?? throw RuleErrors.FilterUnknown(id) : null;
         var instructions = _instructions.Translate(mod.Instructions, mod.Table.Value);
-        ActionConsistency.Check(instructions, MatchFacts.Of(mod.Match));
+        ActionConsistency.Check(instructions, MatchFacts.Of(pattern));
         var table = _rules[mod.Table.Value];
         if (mod.Flags.HasFlag(FlowModFlags.CheckOverlap))
         {
@@ -128,18 +130,16 @@ internal sealed class FlowModHandler
                 FlowModFailedCode.TableFull, $"table {mod.Table.Value} holds {table.Count} entries, its bound");
         }
 
-        var now = _clock();
-        var entry = new FlowEntry
+        _rules.Install(new Rule
         {
             TableId = mod.Table.Value,
             Priority = mod.Priority,
             Pattern = pattern,
             Filter = filter,
             Instructions = instructions,
-            Cookie = mod.Cookie.Value,
-            CreatedNanoseconds = now,
-        };
-        _rules.Install(new Rule(entry, TermsOf(mod, now)) { Instructions = mod.Instructions });
+            SentInstructions = mod.Instructions,
+            Terms = TermsOf(mod, known: null),
+        });
     }
 
     /// <summary>
@@ -156,13 +156,19 @@ internal sealed class FlowModHandler
             _rules.ResetCounters(rule);
         }
 
-        // What is equal is kept, not exchanged: an object that has grown old costs the collector nothing.
-        var terms = TermsOf(mod, _clock());
-        _rules.SetTerms(rule, mod.Match.Equals(rule.Match) ? terms with { Match = rule.Match } : terms);
+        _rules.SetTerms(rule, TermsOf(mod, rule.Terms.Match));
     }
 
-    private static RuleTerms TermsOf(FlowMod mod, long now) =>
-        new(mod.Match, mod.Cookie, mod.Flags, mod.IdleTimeoutSeconds, mod.HardTimeoutSeconds, now);
+    /// <param name="mod">An ADD.</param>
+    /// <param name="known">The match that its entry has now, if it has one. What is equal is kept, not exchanged: an object that has grown old costs the
+    /// collector nothing.</param>
+    private RuleTerms TermsOf(FlowMod mod, byte[]? known)
+    {
+        _match.Clear();
+        MatchCodec.WriteFields(_match, mod.Match);
+        var match = known is not null && _match.Written.SequenceEqual(known) ? known : _match.ToArray();
+        return new RuleTerms(match, mod.Cookie, mod.Flags, mod.IdleTimeoutSeconds, mod.HardTimeoutSeconds, _clock());
+    }
 
     /// <summary>"Two flow entries overlap if a single packet may match both, and both entries have the same priority" (6.4). An
     /// identical entry does too, whatever filters they name: both may say match.</summary>
@@ -171,7 +177,7 @@ internal sealed class FlowModHandler
         if (table.FindOverlapping(priority, pattern, rule => view.Sees(rule.FilterId)) is { } other)
         {
             throw OpenFlowErrorException.FlowModFailed(
-                FlowModFailedCode.Overlap, $"an entry of priority {priority} overlaps (its cookie: 0x{other.Cookie.Value:x})");
+                FlowModFailedCode.Overlap, $"an entry of priority {priority} overlaps (its cookie: 0x{other.Cookie:x})");
         }
     }
 
@@ -187,7 +193,7 @@ internal sealed class FlowModHandler
         foreach (var rule in _selected)
         {
             // What must hold the prerequisites is the match of the entry, and a non-strict request says less than that.
-            var facts = MatchFacts.Of(rule.Match);
+            var facts = MatchFacts.Of(rule.Pattern);
             if (_checkedFacts.Add(facts))
             {
                 ActionConsistency.Check(instructions, facts);

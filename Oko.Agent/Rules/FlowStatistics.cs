@@ -8,7 +8,7 @@ namespace Oko.Agent.Rules;
 
 /// <summary>
 /// Answers statistics requests about rules, with counters read at that moment. Control thread only; the answers are immutable
-/// and share matches and instructions with the rules.
+/// and share instructions with the rules.
 /// </summary>
 /// <remarks>Source: OpenFlow 1.3.5, 7.3.5.2 "Individual Flow Statistics", 7.3.5.3 "Aggregate Flow Statistics", 7.3.5.4
 /// "Table Statistics".</remarks>
@@ -39,8 +39,8 @@ internal sealed class FlowStatistics(RuleStore rules, Oko.Datapath.Workers.Datap
         ulong packets = 0, bytes = 0;
         foreach (var rule in selected)
         {
-            packets += rule.Entry.PacketCount;
-            bytes += rule.Entry.ByteCount;
+            packets += rule.PacketCount;
+            bytes += rule.ByteCount;
         }
 
         return new AggregateStatsReply(packets, bytes, (uint)selected.Count);
@@ -65,16 +65,16 @@ internal sealed class FlowStatistics(RuleStore rules, Oko.Datapath.Workers.Datap
     {
         return new FlowRemoved
         {
-            Cookie = rule.Cookie,
+            Cookie = new Cookie(rule.Cookie),
             Priority = rule.Priority,
             Reason = reason,
-            Table = rule.TableId,
+            Table = new TableId(rule.TableId),
             Duration = AgeOf(rule, now),
             IdleTimeoutSeconds = rule.IdleTimeoutSeconds,
             HardTimeoutSeconds = rule.HardTimeoutSeconds,
-            PacketCount = rule.Entry.PacketCount,
-            ByteCount = rule.Entry.ByteCount,
-            Match = rule.Match,
+            PacketCount = rule.PacketCount,
+            ByteCount = rule.ByteCount,
+            Match = rule.ReadMatch(),
         };
     }
 
@@ -85,17 +85,17 @@ internal sealed class FlowStatistics(RuleStore rules, Oko.Datapath.Workers.Datap
     {
         return new FlowStatsEntry
         {
-            Table = rule.TableId,
+            Table = new TableId(rule.TableId),
             Duration = AgeOf(rule, now),
             Priority = rule.Priority,
             IdleTimeoutSeconds = rule.IdleTimeoutSeconds,
             HardTimeoutSeconds = rule.HardTimeoutSeconds,
             Flags = rule.Flags,
-            Cookie = rule.Cookie,
-            PacketCount = rule.Entry.PacketCount,
-            ByteCount = rule.Entry.ByteCount,
-            Match = view.Show(rule.Match),
-            Instructions = rule.Instructions,
+            Cookie = new Cookie(rule.Cookie),
+            PacketCount = rule.PacketCount,
+            ByteCount = rule.ByteCount,
+            Match = view.Show(rule.ReadMatch()),
+            Instructions = rule.SentInstructions,
         };
     }
 

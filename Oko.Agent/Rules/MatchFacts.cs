@@ -1,5 +1,5 @@
 using Oko.Datapath.Packet;
-using Oko.OpenFlow.Match;
+using Oko.Datapath.Tables;
 
 namespace Oko.Agent.Rules;
 
@@ -24,30 +24,15 @@ internal readonly record struct MatchFacts(int EtherType, int IpProtocol, int Ic
     /// <summary>Nothing is known.</summary>
     public static MatchFacts None { get; } = new(-1, -1, -1, 0);
 
-    /// <summary>What a match says.</summary>
-    public static MatchFacts Of(FlowMatch match)
+    /// <summary>What the header part of a match says.</summary>
+    public static MatchFacts Of(FlowPattern pattern)
     {
-        var facts = None;
-        foreach (var entry in match.Entries)
-        {
-            if (entry.Field == OxmCatalogue.Filter)
-            {
-                continue;
-            }
+        var facts = None with { VlanTags = ((uint)pattern.Get(FlowField.VlanVid).Value & VlanPresent) != 0 ? 1 : 0 };
+        facts = facts.With(FlowField.EthType, pattern);
+        facts = facts.With(FlowField.IpProto, pattern);
 
-            var mask = entry.EffectiveMask;
-            var field = (FlowField)entry.Field.Number;
-            if (field == FlowField.VlanVid && ((uint)(entry.Value & mask) & VlanPresent) != 0)
-            {
-                facts = facts with { VlanTags = 1 };
-            }
-            else if (entry.Mask is null)
-            {
-                facts = facts.After(field, entry.Value);
-            }
-        }
-
-        return facts;
+        // Ports stand in the same place.
+        return facts.IsIcmpv6 ? facts.With(FlowField.Icmpv6Type, pattern) : facts;
     }
 
     /// <summary>What is known once a field has a value.</summary>
@@ -112,4 +97,11 @@ internal readonly record struct MatchFacts(int EtherType, int IpProtocol, int Ic
     public bool IsIp => EtherType is Ipv4 or Ipv6;
 
     private bool IsIcmpv6 => EtherType == Ipv6 && IpProtocol == Icmpv6;
+
+    // Fields that it depends on are named whole or not at all.
+    private MatchFacts With(FlowField field, FlowPattern pattern)
+    {
+        var (value, mask) = pattern.Get(field);
+        return mask == 0 ? this : After(field, value);
+    }
 }

@@ -7,57 +7,32 @@ using Oko.OpenFlow.Protocol;
 namespace Oko.Agent.Rules;
 
 /// <summary>
-/// The rule manager's record of one flow entry: what the controller said, word for word, and the entry that the worker
-/// executes. Control thread only.
+/// A flow entry with what the rule manager keeps of it: what the controller said, word for word. Control thread only.
 /// </summary>
-/// <remarks>An ADD that replaces an identical entry keeps this object and its <see cref="Entry"/>; so no packet meets a
-/// moment without either, and counters carry over without loss. Cookie, flags, timeouts and creation time are therefore
-/// the rule's, not the entry's.</remarks>
-public sealed class Rule
+/// <remarks>
+/// <para>An ADD that replaces an identical entry keeps this object; so no packet meets a moment without either, and counters carry over
+/// without loss.</para>
+/// <para>There may be many, and collections copy those that are new while the workers stand still. So it is one object with the entry, and the match is
+/// kept as the bytes that it came in.</para>
+/// </remarks>
+public sealed class Rule : FlowEntry
 {
-    private RuleTerms _terms;
+    private byte[] _match = [];
 
-    internal Rule(FlowEntry entry, RuleTerms terms)
-    {
-        Entry = entry;
-        _terms = terms;
-    }
-
-    /// <summary>The entry in the datapath; its counters are live.</summary>
-    public FlowEntry Entry { get; }
-
-    /// <summary>The match as the controller sent it.</summary>
-    public FlowMatch Match => Terms.Match;
-
-    /// <summary>The instructions as the controller sent them.</summary>
-    public ImmutableArray<Instruction> Instructions { get; internal set; } = [];
-
-    /// <summary>The controller's cookie; changed by ADD only.</summary>
-    public Cookie Cookie => Terms.Cookie;
+    /// <summary>The instructions as the controller sent them; <see cref="FlowEntry.Instructions"/> are those that are executed.</summary>
+    public ImmutableArray<Instruction> SentInstructions { get; internal set; } = [];
 
     /// <summary>Flags of the ADD that made the rule.</summary>
-    public FlowModFlags Flags => Terms.Flags;
+    public FlowModFlags Flags { get; private set; }
 
     /// <summary>Seconds without a packet after which the rule expires; 0 = never.</summary>
-    public ushort IdleTimeoutSeconds => Terms.IdleTimeoutSeconds;
+    public ushort IdleTimeoutSeconds { get; private set; }
 
     /// <summary>Seconds after which the rule expires; 0 = never.</summary>
-    public ushort HardTimeoutSeconds => Terms.HardTimeoutSeconds;
-
-    /// <summary>When it was added or last replaced, on the datapath's clock.</summary>
-    public long CreatedNanoseconds => Terms.CreatedNanoseconds;
-
-    /// <summary>Table of the rule.</summary>
-    public TableId TableId => new(Entry.TableId);
-
-    /// <summary>Priority of the rule.</summary>
-    public ushort Priority => Entry.Priority;
-
-    /// <summary>The header part of the match.</summary>
-    public FlowPattern Pattern => Entry.Pattern;
+    public ushort HardTimeoutSeconds { get; private set; }
 
     /// <summary>The filter named by the match, or null.</summary>
-    public uint? FilterId => Entry.Filter?.FilterId;
+    public uint? FilterId => Filter?.FilterId;
 
     /// <summary>Whether the rule stands in its table.</summary>
     public bool IsInstalled { get; internal set; }
@@ -65,11 +40,15 @@ public sealed class Rule
     /// <summary>What the last ADD said beside the instructions.</summary>
     internal RuleTerms Terms
     {
-        get => _terms;
+        get => new(_match, new Cookie(Cookie), Flags, IdleTimeoutSeconds, HardTimeoutSeconds, CreatedNanoseconds);
         set
         {
-            _terms = value;
-            Entry.Cookie = value.Cookie.Value;
+            _match = value.Match;
+            Cookie = value.Cookie.Value;
+            Flags = value.Flags;
+            IdleTimeoutSeconds = value.IdleTimeoutSeconds;
+            HardTimeoutSeconds = value.HardTimeoutSeconds;
+            CreatedNanoseconds = value.CreatedNanoseconds;
         }
     }
 
@@ -90,24 +69,23 @@ public sealed class Rule
     /// <summary>Previous rule of the same table and pattern.</summary>
     internal Rule? PreviousOfPattern { get; set; }
 
-    private long HardDeadline => HardTimeoutSeconds == 0
-        ? long.MaxValue
-        : CreatedNanoseconds + HardTimeoutSeconds * 1_000_000_000L;
+    private long HardDeadline => HardTimeoutSeconds == 0 ? long.MaxValue : CreatedNanoseconds + (HardTimeoutSeconds * 1_000_000_000L);
 
-    private long IdleDeadline => IdleTimeoutSeconds == 0
-        ? long.MaxValue
-        : Math.Max(Entry.LastUsedNanoseconds, CreatedNanoseconds) + IdleTimeoutSeconds * 1_000_000_000L;
+    private long IdleDeadline => IdleTimeoutSeconds == 0 ? long.MaxValue : LastUsedNanoseconds + (IdleTimeoutSeconds * 1_000_000_000L);
+
+    /// <summary>The match as the controller sent it, read anew each time.</summary>
+    public FlowMatch ReadMatch() => MatchCodec.OfFields(_match);
 }
 
 /// <summary>What an ADD says of a rule beside its instructions.</summary>
-/// <param name="Match">The match as the controller sent it.</param>
+/// <param name="Match">The match as the controller sent it, its fields as <see cref="MatchCodec.WriteFields"/> writes them.</param>
 /// <param name="Cookie">Cookie.</param>
 /// <param name="Flags">Flags.</param>
 /// <param name="IdleTimeoutSeconds">Seconds without a packet; 0 = for ever.</param>
 /// <param name="HardTimeoutSeconds">Seconds; 0 = for ever.</param>
 /// <param name="CreatedNanoseconds">When it came, on the datapath's clock.</param>
 internal readonly record struct RuleTerms(
-    FlowMatch Match, Cookie Cookie, FlowModFlags Flags, ushort IdleTimeoutSeconds, ushort HardTimeoutSeconds, long CreatedNanoseconds);
+    byte[] Match, Cookie Cookie, FlowModFlags Flags, ushort IdleTimeoutSeconds, ushort HardTimeoutSeconds, long CreatedNanoseconds);
 
 /// <summary>What makes two entries of one table the same: priority, header match, filter.</summary>
 /// <param name="Priority">Priority.</param>

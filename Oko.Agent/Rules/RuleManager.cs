@@ -252,12 +252,12 @@ public sealed class RuleManager : IDisposable
             Command = FlowModCommand.Add,
             Table = table,
             Priority = priority,
-            Cookie = rule.Cookie,
+            Cookie = new Cookie(rule.Cookie),
             Flags = rule.Flags & ~(FlowModFlags.CheckOverlap | FlowModFlags.ResetCounts),
             IdleTimeoutSeconds = rule.IdleTimeoutSeconds,
             HardTimeoutSeconds = rule.HardTimeoutSeconds,
-            Match = rule.Match,
-            Instructions = rule.Instructions,
+            Match = rule.ReadMatch(),
+            Instructions = rule.SentInstructions,
         };
     }
 

@@ -29,9 +29,9 @@ internal readonly record struct RuleSelection(
     public bool Includes(Rule rule) =>
         View.Sees(rule.FilterId)
         && (rule.FilterId == FilterId || (FilterId is null && !IsStrict))
-        && ((rule.Cookie.Value ^ Cookie) & CookieMask) == 0
-        && (OutPort == PortNumber.Any || HasOutput(rule.Entry.Instructions, OutPort.Value))
-        && (OutGroup == GroupId.Any || OutGroup == GroupId.All || HasGroup(rule.Entry.Instructions, OutGroup.Value));
+        && ((rule.Cookie ^ Cookie) & CookieMask) == 0
+        && (OutPort == PortNumber.Any || HasOutput(rule.Instructions, OutPort.Value))
+        && (OutGroup == GroupId.Any || OutGroup == GroupId.All || HasGroup(rule.Instructions, OutGroup.Value));
 
     /// <summary>Takes the rules that the request does not mean out of a list.</summary>
     public void Narrow(List<Rule> rules)

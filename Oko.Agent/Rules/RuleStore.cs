@@ -43,7 +43,7 @@ internal sealed class RuleStore
     /// <summary>Puts a rule in force. Its key must be free.</summary>
     public void Install(Rule rule)
     {
-        _tables[rule.Entry.TableId].Add(rule);
+        _tables[rule.TableId].Add(rule);
         rule.IsInstalled = true;
         if (rule.FilterId is { } filter)
         {
@@ -51,7 +51,7 @@ internal sealed class RuleStore
         }
 
         NoteTargets(rule);
-        _datapath.AddEntry(rule.Entry);
+        _datapath.AddEntry(rule);
         _expiry.Watch(rule);
         if (_journal.IsOpen)
         {
@@ -62,7 +62,7 @@ internal sealed class RuleStore
     /// <summary>Takes a rule out of force.</summary>
     public void Remove(Rule rule)
     {
-        _tables[rule.Entry.TableId].Remove(rule);
+        _tables[rule.TableId].Remove(rule);
         rule.IsInstalled = false;
         if (rule.FilterId is { } filter)
         {
@@ -78,7 +78,7 @@ internal sealed class RuleStore
         }
 
         ForgetTargets(rule);
-        _datapath.RemoveEntry(rule.Entry);
+        _datapath.RemoveEntry(rule);
         _expiry.Forget(rule);
         if (_journal.IsOpen)
         {
@@ -98,8 +98,8 @@ internal sealed class RuleStore
         }
 
         ForgetTargets(rule);
-        rule.Instructions = instructions;
-        rule.Entry.SetInstructions(translated);
+        rule.SentInstructions = instructions;
+        rule.SetInstructions(translated);
         NoteTargets(rule);
     }
 
@@ -111,7 +111,7 @@ internal sealed class RuleStore
             NoteCounters(rule);
         }
 
-        rule.Entry.ResetCounters();
+        rule.ResetCounters();
     }
 
     /// <summary>Gives an installed rule all that an ADD says beside match and instructions.</summary>
@@ -155,14 +155,14 @@ internal sealed class RuleStore
 
     private void NoteInstructions(Rule rule)
     {
-        var (before, translated) = (rule.Instructions, rule.Entry.Instructions);
+        var (before, translated) = (rule.SentInstructions, rule.Instructions);
         _journal.NoteInverse(() => SetInstructions(rule, before, translated));
     }
 
     private void NoteCounters(Rule rule)
     {
-        var (packets, bytes) = (rule.Entry.PacketCount, rule.Entry.ByteCount);
-        _journal.NoteInverse(() => rule.Entry.SetCounters(packets, bytes));
+        var (packets, bytes) = (rule.PacketCount, rule.ByteCount);
+        _journal.NoteInverse(() => rule.SetCounters(packets, bytes));
     }
 
     private void NoteTerms(Rule rule)
@@ -173,7 +173,7 @@ internal sealed class RuleStore
 
     private void NoteTargets(Rule rule)
     {
-        var instructions = rule.Entry.Instructions;
+        var instructions = rule.Instructions;
         if (instructions.Meter is { } meter)
         {
             UsersOfMeter.Add(meter.Id, rule);
@@ -187,7 +187,7 @@ internal sealed class RuleStore
 
     private void ForgetTargets(Rule rule)
     {
-        var instructions = rule.Entry.Instructions;
+        var instructions = rule.Instructions;
         if (instructions.Meter is { } meter)
         {
             UsersOfMeter.Remove(meter.Id, rule);

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Runtime.InteropServices;
 using Oko.Datapath.Tables;
 
 namespace Oko.Agent.Rules;
@@ -18,7 +17,7 @@ namespace Oko.Agent.Rules;
 internal sealed class RuleTable(int maxCount)
 {
     private readonly Dictionary<RuleKey, Rule> _byKey = [];
-    private readonly Dictionary<MaskKey, MaskGroup> _groups = [];
+    private readonly Dictionary<FlowMask, MaskGroup> _groups = [];
 
     /// <summary>Number of rules.</summary>
     public int Count => _byKey.Count;
@@ -36,7 +35,7 @@ internal sealed class RuleTable(int maxCount)
     public void Add(Rule rule)
     {
         _byKey.Add(rule.Key, rule);
-        var mask = new MaskKey(rule.Pattern);
+        var mask = rule.Pattern.Mask;
         if (!_groups.TryGetValue(mask, out var group))
         {
             _groups.Add(mask, group = new MaskGroup());
@@ -49,7 +48,7 @@ internal sealed class RuleTable(int maxCount)
     public void Remove(Rule rule)
     {
         _byKey.Remove(rule.Key);
-        var mask = new MaskKey(rule.Pattern);
+        var mask = rule.Pattern.Mask;
         var group = _groups[mask];
         group.Remove(rule);
         if (group.IsEmpty)
@@ -67,17 +66,17 @@ internal sealed class RuleTable(int maxCount)
             return;
         }
 
-        var mask = new MaskKey(pattern);
+        var mask = pattern.Mask;
         foreach (var (groupMask, group) in _groups)
         {
-            if (groupMask == mask)
+            if (groupMask.Equals(mask))
             {
                 for (var rule = group.FirstOf(pattern); rule is not null; rule = rule.NextOfPattern)
                 {
                     selected.Add(rule);
                 }
             }
-            else if (mask.IsCoarserThan(groupMask))
+            else if (mask.IsContainedIn(groupMask))
             {
                 group.SelectContained(pattern, selected);
             }
@@ -87,7 +86,7 @@ internal sealed class RuleTable(int maxCount)
     /// <summary>A rule of this priority that can match a packet which also matches the pattern, or null.</summary>
     public Rule? FindOverlapping(ushort priority, FlowPattern pattern, Func<Rule, bool> isSeen)
     {
-        var mask = new MaskKey(pattern);
+        var mask = pattern.Mask;
         foreach (var (groupMask, group) in _groups)
         {
             if (!group.HasPriority(priority))
@@ -96,7 +95,7 @@ internal sealed class RuleTable(int maxCount)
             }
 
             // Equal masks overlap only in equal patterns.
-            var overlapping = groupMask == mask
+            var overlapping = groupMask.Equals(mask)
                 ? group.FirstOf(pattern, priority, isSeen)
                 : group.FindOverlapping(pattern, priority, isSeen);
             if (overlapping is not null)
@@ -106,44 +105,6 @@ internal sealed class RuleTable(int maxCount)
         }
 
         return null;
-    }
-
-    /// <summary>The mask of a pattern as a key.</summary>
-    private readonly struct MaskKey(FlowPattern pattern) : IEquatable<MaskKey>
-    {
-        // Any pattern with this mask stands for it: no copy is made.
-        private readonly FlowPattern _pattern = pattern;
-
-        public static bool operator ==(MaskKey left, MaskKey right) => left.Equals(right);
-
-        public static bool operator !=(MaskKey left, MaskKey right) => !left.Equals(right);
-
-        /// <summary>Whether each bit of this mask is one of the other.</summary>
-        public bool IsCoarserThan(MaskKey other)
-        {
-            var own = _pattern.Mask;
-            var its = other._pattern.Mask;
-            for (var word = 0; word < own.Length; word++)
-            {
-                if ((own[word] & ~its[word]) != 0)
-                {
-                    return false;
-                }
-            }
-
-            return true;
-        }
-
-        public bool Equals(MaskKey other) => _pattern.Mask.SequenceEqual(other._pattern.Mask);
-
-        public override bool Equals(object? obj) => obj is MaskKey other && Equals(other);
-
-        public override int GetHashCode()
-        {
-            var hash = default(HashCode);
-            hash.AddBytes(MemoryMarshal.AsBytes(_pattern.Mask));
-            return hash.ToHashCode();
-        }
     }
 
     /// <summary>Rules with one mask: per pattern a list linked through the rules.</summary>

@@ -10,6 +10,19 @@ public readonly record struct FieldPlace(byte Word, byte Shift, byte Width, byte
     /// <exception cref="IndexOutOfRangeException">There is no such field.</exception>
     public static FieldPlace Of(FlowField field) => Places[(int)field];
 
+    /// <summary>The bits of the field, right-aligned.</summary>
+    /// <param name="words">Laid out as those of a <see cref="FlowKey"/>.</param>
+    public UInt128 Read(ReadOnlySpan<ulong> words)
+    {
+        if (Width > 64)
+        {
+            return new UInt128(words[HighWord], words[Word]);
+        }
+
+        var value = words[Word] >> Shift;
+        return Width == 64 ? value : value & ((1UL << Width) - 1);
+    }
+
     private static FieldPlace[] Build()
     {
         var places = new FieldPlace[(int)FlowField.Ipv6ExtHdr + 1];

@@ -40,17 +40,7 @@ public struct FlowKey
     private ulong _word0;
 
     /// <summary>Reads a field, right-aligned.</summary>
-    public readonly UInt128 Get(FlowField field)
-    {
-        var place = FieldPlace.Of(field);
-        if (place.Width <= 64)
-        {
-            var value = this[place.Word] >> place.Shift;
-            return place.Width == 64 ? value : value & ((1UL << place.Width) - 1);
-        }
-
-        return new UInt128(this[place.HighWord], this[place.Word]);
-    }
+    public readonly UInt128 Get(FlowField field) => FieldPlace.Of(field).Read(this);
 
     /// <summary>Writes a field; bits beyond its width are cut off.</summary>
     public void Set(FlowField field, UInt128 value)

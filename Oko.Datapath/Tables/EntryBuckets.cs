@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Oko.Datapath.Interop;
 
 namespace Oko.Datapath.Tables;
 
@@ -7,9 +9,11 @@ internal sealed unsafe class EntryBuckets
 {
     private const int MostPerTwoBuckets = 7;
     private const int AddedTogether = 32;
+    private const int FewBehind = 16;
+    private const nuint LargeBytes = 256 << 10;
 
-    // The memory of the buckets and of those behind them, which it keeps.
-    private readonly List<byte[]> _memory = [];
+    // The memory of the buckets and of those behind them, which it frees.
+    private readonly List<(nint Address, nuint Length)> _memory = [];
     private readonly EntryBucket* _first;
     private EntryBucket* _spare;
     private int _spares;
@@ -21,12 +25,35 @@ internal sealed unsafe class EntryBuckets
         _first = Allocate(count);
     }
 
+    /// <summary>Frees the memory, when nobody refers to it.</summary>
+    ~EntryBuckets()
+    {
+        foreach (var (address, length) in _memory)
+        {
+            if (length >= LargeBytes)
+            {
+                Mman.Free((void*)address, length);
+            }
+            else
+            {
+                NativeMemory.AlignedFree((void*)address);
+            }
+        }
+    }
+
     /// <summary>Number of buckets, those behind others not counted.</summary>
     internal int Count { get; }
+
+    /// <summary>Number of buckets behind others. They stay when their entries go, since a worker may be looking at them.</summary>
+    internal int CountBehind { get; private set; }
 
     /// <summary>Whether they have as many entries as they should, so that few buckets need another one behind them.</summary>
     /// <param name="entries">Number of entries.</param>
     internal bool IsFull(int entries) => entries * 2L >= (long)Count * MostPerTwoBuckets;
+
+    /// <summary>Whether so many buckets stand behind others, and so few entries are left, that lookups would gain by new buckets.</summary>
+    /// <param name="entries">Number of entries.</param>
+    internal bool IsSparse(int entries) => CountBehind > FewBehind && entries < CountBehind * EntryBucket.Places / 2;
 
     /// <summary>The bucket of a hash. SAFETY: the caller keeps this object as long as it looks at buckets (<see cref="GC.KeepAlive"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -85,18 +112,26 @@ internal sealed unsafe class EntryBuckets
         }
 
         _spares--;
+        CountBehind++;
         return _spare++;
     }
 
     private EntryBucket* Allocate(int count)
     {
-        // One more, so that the first can begin at a cache line.
-        var memory = GC.AllocateArray<byte>((count + 1) * EntryBucket.Size, pinned: true);
-        _memory.Add(memory);
-        fixed (byte* first = memory)
+        var length = (nuint)count * EntryBucket.Size;
+        // SAFETY: both are as long as that many buckets, begin at a cache line and are freed by the finalizer alone.
+        void* memory;
+        if (length >= LargeBytes)
         {
-            // SAFETY: the array is pinned and kept.
-            return (EntryBucket*)(((nuint)first + EntryBucket.Size - 1) & ~(nuint)(EntryBucket.Size - 1));
+            memory = Mman.Allocate(length);
         }
+        else
+        {
+            memory = NativeMemory.AlignedAlloc(length, EntryBucket.Size);
+            NativeMemory.Clear(memory, length);
+        }
+
+        _memory.Add(((nint)memory, length));
+        return (EntryBucket*)memory;
     }
 }

@@ -4,9 +4,9 @@ namespace Oko.Datapath.Tables;
 
 /// <summary>
 /// A flow entry as the worker sees it. What identifies it never changes; instructions are replaced with one reference store;
-/// counters are written by the worker and read by the control thread.
+/// counters are written by the worker and read by the control thread. Its owner may keep more with it, by deriving from it.
 /// </summary>
-public sealed unsafe class FlowEntry
+public unsafe class FlowEntry
 {
     private EntryMemory? _memory;
     private EntryNode* _node;
@@ -37,20 +37,8 @@ public sealed unsafe class FlowEntry
     /// <summary>Controller's cookie.</summary>
     public ulong Cookie { get; set; }
 
-    /// <summary>Seconds without a packet after which the entry expires; 0 = never.</summary>
-    public ushort IdleTimeoutSeconds { get; init; }
-
-    /// <summary>Seconds after which the entry expires; 0 = never.</summary>
-    public ushort HardTimeoutSeconds { get; init; }
-
-    /// <summary>OFPFF flags.</summary>
-    public ushort Flags { get; init; }
-
-    /// <summary>When it was added, on the datapath's clock.</summary>
-    public long CreatedNanoseconds { get; init; }
-
-    /// <summary>Whatever its owner wants to keep with it.</summary>
-    public object? Tag { get; init; }
+    /// <summary>When it was added, or last replaced by one that is the same, on the datapath's clock.</summary>
+    public long CreatedNanoseconds { get; set; }
 
     /// <summary>Packets since the entry was made or its counters were reset.</summary>
     public ulong PacketCount => (ulong)(_before.Packets + InNode().Packets);
@@ -102,7 +90,7 @@ public sealed unsafe class FlowEntry
         var node = memory.Take(this);
         node->Rank = rank;
         node->HasFilter = Filter is not null;
-        node->SetKey(Pattern.KeyMask, Pattern.Key);
+        node->SetKey(Pattern.Mask.Form, Pattern.Key);
         memory.SetInstructions(node, _instructions);
         _memory = memory;
         _node = node;

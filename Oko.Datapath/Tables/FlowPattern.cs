@@ -4,68 +4,33 @@ using Oko.Datapath.Packet;
 namespace Oko.Datapath.Tables;
 
 /// <summary>The header part of a match: a key and a mask. Immutable, with value equality; any thread.</summary>
-/// <remarks>There are many patterns and few masks, so patterns share those: one object for each entry, not three, for collections to go through.</remarks>
+/// <remarks>Each entry keeps one, so it is one object for collections to go through, and no larger than it must be.</remarks>
 public sealed class FlowPattern : IEquatable<FlowPattern>
 {
-    private const int KnownMasks = 256;
-
-    // The mask-only patterns used last, each at the place that its hash gives it.
-    private static readonly FlowPattern?[] Known = new FlowPattern?[KnownMasks];
-
     private readonly FlowKey _key;
-    private readonly ulong[] _mask;
-    private readonly int _maskHash, _hash;
-    private KeyMask? _keyMask;
+    private readonly int _hash;
 
-    private FlowPattern(ulong[] mask)
-    {
-        _mask = mask;
-        _maskHash = HashOf(mask);
-        _hash = HashCode.Combine(_maskHash, HashOf(_key));
-        MaskOnly = this;
-    }
-
-    private FlowPattern(in FlowKey key, FlowPattern maskOnly)
+    private FlowPattern(in FlowKey key, FlowMask mask)
     {
         _key = key;
-        _mask = maskOnly._mask;
-        _maskHash = maskOnly._maskHash;
-        _hash = HashCode.Combine(_maskHash, HashOf(_key));
-        MaskOnly = maskOnly;
+        Mask = mask;
+        var hash = default(HashCode);
+        hash.Add(mask.GetHashCode());
+        hash.AddBytes(MemoryMarshal.AsBytes(Key));
+        _hash = hash.ToHashCode();
     }
 
     /// <summary>Matches every packet.</summary>
-    public static FlowPattern CatchAll { get; } = OfMask(new ulong[FlowKey.WordCount]);
+    public static FlowPattern CatchAll { get; } = new(default, FlowMask.Of(new ulong[FlowKey.WordCount]));
 
     /// <summary>The words of the key, masked.</summary>
     public ReadOnlySpan<ulong> Key => _key;
 
-    /// <summary>The words of the mask.</summary>
-    public ReadOnlySpan<ulong> Mask => _mask;
+    /// <summary>The bits that count.</summary>
+    public FlowMask Mask { get; }
 
     /// <summary>Whether no field is named.</summary>
-    public bool IsCatchAll => !_mask.AsSpan().ContainsAnyExcept(0UL);
-
-    /// <summary>The pattern's mask with an all-zero key: equal for patterns that name the same bits.</summary>
-    internal FlowPattern MaskOnly { get; }
-
-    /// <summary>The mask as lookups use it.</summary>
-    internal KeyMask KeyMask => MaskOnly._keyMask ??= new KeyMask(_mask);
-
-    /// <summary>A mask with an all-zero key, as <see cref="MaskOnly"/>.</summary>
-    internal static FlowPattern OfMask(ReadOnlySpan<ulong> mask)
-    {
-        // Two threads may miss each other's object: equality goes by value.
-        ref var place = ref Known[(uint)HashOf(mask) % KnownMasks];
-        var known = Volatile.Read(ref place);
-        if (known is null || !mask.SequenceEqual(known._mask))
-        {
-            known = new FlowPattern(mask.ToArray());
-            Volatile.Write(ref place, known);
-        }
-
-        return known;
-    }
+    public bool IsCatchAll => Mask.IsEmpty;
 
     /// <summary>Builds a pattern; value bits outside the mask are ignored.</summary>
     public static FlowPattern Create(IEnumerable<FieldMatch> fields)
@@ -88,29 +53,40 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
             key[word] &= mask[word];
         }
 
-        return new FlowPattern(key, OfMask(mask));
+        return new FlowPattern(key, FlowMask.Of(mask));
+    }
+
+    /// <summary>The bits that the pattern gives a field, and which of them count; both 0 if it says nothing of it. Fields that share a place
+    /// (<see cref="FlowKey"/>) are told apart by their prerequisites only.</summary>
+    public (UInt128 Value, UInt128 Mask) Get(FlowField field)
+    {
+        var place = FieldPlace.Of(field);
+        return (place.Read(Key), place.Read(Mask.Words));
     }
 
     /// <summary>Whether every packet of <paramref name="narrower"/> is also one of this pattern (non-strict selection).</summary>
     public bool Contains(FlowPattern narrower)
     {
+        var mask = Mask.Words;
         for (var word = 0; word < FlowKey.WordCount; word++)
         {
-            if ((_mask[word] & ~narrower._mask[word]) != 0 || ((_key[word] ^ narrower._key[word]) & _mask[word]) != 0)
+            if (((_key[word] ^ narrower._key[word]) & mask[word]) != 0)
             {
                 return false;
             }
         }
 
-        return true;
+        return Mask.IsContainedIn(narrower.Mask);
     }
 
     /// <summary>Whether one packet can match both.</summary>
     public bool Overlaps(FlowPattern other)
     {
+        var mask = Mask.Words;
+        var its = other.Mask.Words;
         for (var word = 0; word < FlowKey.WordCount; word++)
         {
-            if (((_key[word] ^ other._key[word]) & _mask[word] & other._mask[word]) != 0)
+            if (((_key[word] ^ other._key[word]) & mask[word] & its[word]) != 0)
             {
                 return false;
             }
@@ -122,9 +98,10 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
     /// <summary>Whether a packet's key matches.</summary>
     public bool Matches(in FlowKey key)
     {
+        var mask = Mask.Words;
         for (var word = 0; word < FlowKey.WordCount; word++)
         {
-            if (((key[word] ^ _key[word]) & _mask[word]) != 0)
+            if (((key[word] ^ _key[word]) & mask[word]) != 0)
             {
                 return false;
             }
@@ -134,19 +111,11 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
     }
 
     /// <inheritdoc/>
-    public bool Equals(FlowPattern? other) =>
-        other is not null && _hash == other._hash && Key.SequenceEqual(other.Key) && (_mask == other._mask || Mask.SequenceEqual(other._mask));
+    public bool Equals(FlowPattern? other) => other is not null && _hash == other._hash && Key.SequenceEqual(other.Key) && Mask.Equals(other.Mask);
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as FlowPattern);
 
     /// <inheritdoc/>
     public override int GetHashCode() => _hash;
-
-    private static int HashOf(ReadOnlySpan<ulong> words)
-    {
-        var hash = default(HashCode);
-        hash.AddBytes(MemoryMarshal.AsBytes(words));
-        return hash.ToHashCode();
-    }
 }

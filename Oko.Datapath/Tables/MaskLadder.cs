@@ -13,13 +13,13 @@ internal static class MaskLadder
     private const ulong Ports = 0xFFFF;
 
     /// <summary>The masks under which an entry may be hashed, the one with the fewest bits first, its own last.</summary>
-    internal static ImmutableArray<FlowPattern> Of(FlowPattern mask)
+    internal static ImmutableArray<FlowMask> Of(FlowMask mask)
     {
         Span<ulong> words = stackalloc ulong[FlowKey.WordCount];
-        var rungs = ImmutableArray.CreateBuilder<FlowPattern>(4);
+        var rungs = ImmutableArray.CreateBuilder<FlowMask>(4);
 
         // Prefixes in steps of 8 bits alone; with ports and protocol; in steps of 4 bits; everything.
-        mask.Mask.CopyTo(words);
+        mask.Words.CopyTo(words);
         ShortenAddresses(words, 8);
         Span<ulong> alone = stackalloc ulong[FlowKey.WordCount];
         words.CopyTo(alone);
@@ -28,17 +28,17 @@ internal static class MaskLadder
         alone[DestinationPort] &= ~Ports;
         Add(alone);
         Add(words);
-        mask.Mask.CopyTo(words);
+        mask.Words.CopyTo(words);
         ShortenAddresses(words, 4);
         Add(words);
-        Add(mask.Mask);
+        Add(mask.Words);
         return rungs.ToImmutable();
 
         void Add(ReadOnlySpan<ulong> next)
         {
-            if (rungs.Count == 0 || !rungs[^1].Mask.SequenceEqual(next))
+            if (rungs.Count == 0 || !rungs[^1].Words.SequenceEqual(next))
             {
-                rungs.Add(FlowPattern.OfMask(next));
+                rungs.Add(FlowMask.Of(next));
             }
         }
     }

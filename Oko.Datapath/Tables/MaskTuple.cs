@@ -7,21 +7,22 @@ namespace Oko.Datapath.Tables;
 /// <see cref="TupleSpace"/> explains.</summary>
 /// <param name="shared">The bits that all its entries name.</param>
 /// <param name="memory">Where the entries lie.</param>
-internal sealed unsafe class MaskTuple(FlowPattern shared, EntryMemory memory)
+internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
 {
     // Tuples with fewer buckets stay in the caches, where asking beforehand costs more than it saves.
     private const int PrefetchFrom = 128;
 
-    private readonly KeyMask _mask = shared.KeyMask;
+    private readonly KeyMask _mask = shared.Form;
     private readonly Dictionary<ushort, int> _priorities = [];
     private readonly SortedSet<ushort> _present = [];
     private EntryBuckets _buckets = new(1);
     private int _count;
 
     /// <summary>The bits that all its entries name, and by which they are hashed.</summary>
-    internal FlowPattern Shared => shared;
+    internal FlowMask Shared => shared;
 
     internal bool IsEmpty => _count == 0;
+
 
     internal ushort HighestPriority { get; private set; }
 
@@ -99,6 +100,18 @@ internal sealed unsafe class MaskTuple(FlowPattern shared, EntryMemory memory)
         return count;
     }
 
+    /// <summary>How many buckets a lookup goes through that finds this entry.</summary>
+    internal int CountBuckets(FlowEntry entry)
+    {
+        var count = 0;
+        for (var bucket = _buckets.Of(HashOf(entry)); bucket is not null; bucket = EntryBucket.Next(bucket))
+        {
+            count++;
+        }
+
+        return count;
+    }
+
     /// <summary>All entries.</summary>
     internal IEnumerable<FlowEntry> Entries() => _buckets.Nodes().Select(node => memory.EntryOf((EntryNode*)node));
 
@@ -106,7 +119,7 @@ internal sealed unsafe class MaskTuple(FlowPattern shared, EntryMemory memory)
     {
         if (_buckets.IsFull(_count))
         {
-            Grow();
+            Rebuild(_buckets.Count * 2);
         }
 
         _buckets.Add(HashOf(entry), entry.Node);
@@ -117,6 +130,10 @@ internal sealed unsafe class MaskTuple(FlowPattern shared, EntryMemory memory)
     {
         _buckets.Remove(HashOf(entry), entry.Node);
         _count--;
+        if (_buckets.IsSparse(_count))
+        {
+            Rebuild(_buckets.Count);
+        }
     }
 
     /// <summary>Counts entries per priority; true if the highest changed or the tuple became empty.</summary>
@@ -173,14 +190,14 @@ internal sealed unsafe class MaskTuple(FlowPattern shared, EntryMemory memory)
         }
     }
 
-    private void Grow()
+    private void Rebuild(int count)
     {
-        var larger = new EntryBuckets(_buckets.Count * 2);
+        var buckets = new EntryBuckets(count);
         foreach (var node in _buckets.Nodes())
         {
-            larger.Add(HashOf(memory.EntryOf((EntryNode*)node)), (EntryNode*)node);
+            buckets.Add(HashOf(memory.EntryOf((EntryNode*)node)), (EntryNode*)node);
         }
 
-        Volatile.Write(ref _buckets, larger);
+        Volatile.Write(ref _buckets, buckets);
     }
 }

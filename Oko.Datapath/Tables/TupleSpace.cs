@@ -46,8 +46,8 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
     // Entries of a shared tuple that are compared one after the other; the next one goes to a tuple that names more bits.
     private const int MostAlike = 16;
 
-    private readonly Dictionary<FlowPattern, MaskTuple> _byMask = [];
-    private readonly Dictionary<FlowPattern, MaskUse> _masks = [];
+    private readonly Dictionary<FlowMask, MaskTuple> _byMask = [];
+    private readonly Dictionary<FlowMask, MaskUse> _masks = [];
     private Ranked[] _ranked = [];
     private bool _isMerged;
 
@@ -97,7 +97,7 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
 
     internal void Add(FlowEntry entry)
     {
-        var mask = entry.Pattern.MaskOnly;
+        var mask = entry.Pattern.Mask;
         if (!_masks.TryGetValue(mask, out var use))
         {
             _masks[mask] = use = new MaskUse(MaskLadder.Of(mask));
@@ -121,7 +121,7 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         var tuple = entry.Home!;
         tuple.Unlink(entry);
         entry.Home = null;
-        var mask = entry.Pattern.MaskOnly;
+        var mask = entry.Pattern.Mask;
         if (--_masks[mask].Count == 0)
         {
             _masks.Remove(mask);
@@ -166,7 +166,7 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         _byMask.Clear();
         foreach (var entry in entries)
         {
-            _ = Place(entry, _masks[entry.Pattern.MaskOnly]);
+            _ = Place(entry, _masks[entry.Pattern.Mask]);
             entry.Home!.Link(entry);
         }
 
@@ -181,9 +181,9 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
     }
 
     /// <summary>A mask that entries have.</summary>
-    private sealed class MaskUse(ImmutableArray<FlowPattern> ladder)
+    private sealed class MaskUse(ImmutableArray<FlowMask> ladder)
     {
-        internal ImmutableArray<FlowPattern> Ladder { get; } = ladder;
+        internal ImmutableArray<FlowMask> Ladder { get; } = ladder;
 
         internal int Count { get; set; }
     }

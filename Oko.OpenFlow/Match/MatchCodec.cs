@@ -29,8 +29,21 @@ public static class MatchCodec
             throw OpenFlowErrorException.BadMatch(BadMatchCode.BadLen, $"match of {length} bytes, {reader.Remaining + 4} are there");
         }
 
-        var fields = reader.Part(length - 4, ErrorType.BadMatch, (ushort)BadMatchCode.BadLen);
+        var match = ReadFields(reader.Part(length - 4, ErrorType.BadMatch, (ushort)BadMatchCode.BadLen));
         reader.Skip(padding);
+        foreach (var entry in match.Entries)
+        {
+            CheckPrerequisite(match, entry.Field);
+        }
+
+        return match;
+    }
+
+    /// <summary>The match whose fields <see cref="WriteFields"/> has written, whether or not they have what they need beside them.</summary>
+    public static FlowMatch OfFields(ReadOnlySpan<byte> bytes) => ReadFields(new WireReader(bytes));
+
+    private static FlowMatch ReadFields(WireReader fields)
+    {
         if (fields.Remaining == 0)
         {
             return FlowMatch.Any;
@@ -49,13 +62,7 @@ public static class MatchCodec
             }
         }
 
-        var match = new FlowMatch(ImmutableCollectionsMarshal.AsImmutableArray(entries));
-        foreach (var entry in match.Entries)
-        {
-            CheckPrerequisite(match, entry.Field);
-        }
-
-        return match;
+        return new FlowMatch(ImmutableCollectionsMarshal.AsImmutableArray(entries));
     }
 
     /// <summary>How many fields there are by their lengths, so that an array of the right size can be made. A last one that is cut off counts, so that
@@ -83,13 +90,18 @@ public static class MatchCodec
         var start = writer.Length;
         writer.U16(OxmMatchType);
         writer.U16(0);
+        WriteFields(writer, match);
+        writer.PatchU16(start + 2, writer.Length - start);
+        writer.PadTo8(start);
+    }
+
+    /// <summary>Writes the fields of a match alone.</summary>
+    public static void WriteFields(WireWriter writer, FlowMatch match)
+    {
         foreach (var entry in match.Entries)
         {
             WriteEntry(writer, entry);
         }
-
-        writer.PatchU16(start + 2, writer.Length - start);
-        writer.PadTo8(start);
     }
 
     /// <summary>Reads one field.</summary>

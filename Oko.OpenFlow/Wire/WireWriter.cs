@@ -69,6 +69,9 @@ public sealed class WireWriter
     /// <summary>Writes 16 bits at an earlier place.</summary>
     public void PatchU16(int at, int value) => BinaryPrimitives.WriteUInt16BigEndian(_bytes.AsSpan(at, 2), checked((ushort)value));
 
+    /// <summary>Begins again with nothing written.</summary>
+    public void Clear() => Length = 0;
+
     /// <summary>A copy of what was written.</summary>
     public byte[] ToArray() => Written.ToArray();
 

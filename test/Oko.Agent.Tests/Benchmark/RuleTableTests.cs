@@ -167,7 +167,7 @@ public sealed unsafe class RuleTableTests
 
         /// <param name="table">Where the entries are.</param>
         /// <param name="entries">All of them.</param>
-        public LinearTupleSpace(FlowTable table, IEnumerable<FlowEntry> entries) => _tuples = [.. entries.GroupBy(entry => entry.Pattern.MaskOnly).Select(group =>
+        public LinearTupleSpace(FlowTable table, IEnumerable<FlowEntry> entries) => _tuples = [.. entries.GroupBy(entry => entry.Pattern.Mask).Select(group =>
         {
             var tuple = new MaskTuple(group.Key, table.Memory);
             foreach (var entry in group)

@@ -15,7 +15,7 @@ public unsafe class KeyMaskBenchmarks
     {
         using var packets = new Packets(RuleClass.Exact);
         _keys = packets.Keys();
-        _mask = new KeyMask(Rules.Make(RuleClass.Exact, 1)[0].Pattern.Mask);
+        _mask = new KeyMask(Rules.Make(RuleClass.Exact, 1)[0].Pattern.Mask.Words);
     }
 
     [Benchmark(OperationsPerInvoke = Packets.Count)]

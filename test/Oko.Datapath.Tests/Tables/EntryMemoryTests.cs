@@ -154,6 +154,25 @@ public sealed unsafe class EntryMemoryTests
         _table.Find(ref key, bound).Should().BeNull();
     }
 
+    [Test]
+    public void Entries_WithEqualKeys_AreGoneButForSome_LookupsGoThroughFewBuckets()
+    {
+        var entries = Enumerable.Range(0, 5000).Select(priority => new FlowEntry { Priority = (ushort)priority, Pattern = Pattern(7) }).ToList();
+        entries.ForEach(_table.Add);
+        entries[0].Home!.CountBuckets(entries[0]).Should().BeGreaterThan(5000 / EntryBucket.Places, "nothing tells them apart");
+
+        entries.Where(entry => entry.Priority % 500 != 0).ToList().ForEach(_table.Remove);
+
+        entries[0].Home!.CountBuckets(entries[0]).Should().BeLessThan(40);
+        var key = Key(7);
+        for (var (left, bound) = (10, ulong.MaxValue); left > 0; left--)
+        {
+            var found = _table.Find(ref key, bound);
+            found!.Priority.Should().Be((ushort)((left - 1) * 500));
+            bound = found.Rank;
+        }
+    }
+
     private static FlowPattern Pattern(int destination) => FlowPattern.Create([new FieldMatch(FlowField.Ipv4Dst, (UInt128)destination, uint.MaxValue)]);
 
     private static FlowKey Key(int destination)
