@@ -1,6 +1,7 @@
 using System.Numerics;
 using Oko.Datapath.Packet;
 using Oko.Datapath.Tables;
+using Oko.Datapath.Workers;
 
 namespace Oko.Datapath.Pipeline;
 
@@ -26,7 +27,13 @@ internal sealed unsafe partial class PacketPipeline
     // Always empty between packets.
     private readonly ActionSet[] _actionSets = [.. Enumerable.Range(0, LookupGroup.Size).Select(_ => new ActionSet())];
 
+    private const uint NoPort = uint.MaxValue;
+
     private bool _isStepping, _isTtlInvalid;
+
+    // The port that the group's packet before was forwarded to, where others most likely go, too: found, and found able to send. None at the begin of a group.
+    private uint _forwardPort = NoPort;
+    private PortQueue? _forwardQueue;
 
     private enum StepFailure : byte
     {
@@ -39,6 +46,7 @@ internal sealed unsafe partial class PacketPipeline
     {
         _tables[0].Lookup(_group, LookupGroup.First(count));
         _prepared = _below = 0;
+        _forwardPort = NoPort;
         uint left = 0, moving = 0;
         for (var index = 0; index < count; index++)
         {
@@ -198,13 +206,18 @@ internal sealed unsafe partial class PacketPipeline
     {
         // SAFETY: what was found is valid until the end of the round.
         var port = Volatile.Read(ref entry->OnlyOutput);
-        if (port == 0 || port == packet.InPort || _ports.Find(port) is not { } queue || !CanSend(queue.Port))
+        if (port != _forwardPort)
         {
-            return false;
+            if (port == 0 || port == packet.InPort || _ports.Find(port) is not { } queue || !CanSend(queue.Port))
+            {
+                return false;
+            }
+
+            (_forwardPort, _forwardQueue) = (port, queue);
         }
 
         Count(entry, table, packet.Length);
-        Enqueue(queue, packet.Address, packet.Length);
+        Enqueue(_forwardQueue!, packet.Address, packet.Length);
         return true;
     }
 
@@ -221,7 +234,7 @@ internal sealed unsafe partial class PacketPipeline
         {
             if (entry is null)
             {
-                _tables[table].CountLookup(_worker);
+                _tables[table].CountMiss(_worker);
                 Fail(DropReason.TableMiss);
                 break;
             }
@@ -266,7 +279,6 @@ internal sealed unsafe partial class PacketPipeline
 
     private void Count(EntryNode* entry, int table, int bytes)
     {
-        _tables[table].CountLookup(_worker);
         _tables[table].CountMatch(_worker);
         Counters(entry)->Count(bytes, _now);
     }

@@ -14,11 +14,11 @@ public readonly record struct TableStatistics(uint ActiveCount, ulong LookupCoun
 /// <param name="memory">Where its entries lie.</param>
 internal sealed unsafe class FlowTable(int workers, EntryMemory memory)
 {
-    private const int SequenceBits = 47, CellWords = 64 / sizeof(long);
+    private const int SequenceBits = 47, CellWords = 64 / sizeof(long), Misses = 0, Matches = 1;
 
     private readonly TupleSpace _entries = new(memory);
 
-    // For each worker lookups and matches, in a cache line of its own.
+    // For each worker misses and matches, in a cache line of its own.
     private readonly long[] _counters = new long[(workers + 1) * CellWords];
     private ulong _sequence;
     private int _count;
@@ -33,7 +33,7 @@ internal sealed unsafe class FlowTable(int workers, EntryMemory memory)
     internal EntryMemory Memory => memory;
 
     internal TableStatistics Statistics =>
-        new((uint)_count, Sum(0), Sum(1));
+        new((uint)_count, Sum(Misses) + Sum(Matches), Sum(Matches));
 
     /// <summary>Hashes that a lookup may have to ask.</summary>
     internal int TupleCount => _entries.TupleCount;
@@ -54,11 +54,11 @@ internal sealed unsafe class FlowTable(int workers, EntryMemory memory)
         _count--;
     }
 
-    /// <summary>Worker: counts a lookup.</summary>
-    internal void CountLookup(int worker) => _counters[(worker + 1) * CellWords]++;
+    /// <summary>Worker: counts a lookup without a match.</summary>
+    internal void CountMiss(int worker) => _counters[((worker + 1) * CellWords) + Misses]++;
 
-    /// <summary>Worker: counts a hit.</summary>
-    internal void CountMatch(int worker) => _counters[((worker + 1) * CellWords) + 1]++;
+    /// <summary>Worker: counts a lookup with a match.</summary>
+    internal void CountMatch(int worker) => _counters[((worker + 1) * CellWords) + Matches]++;
 
     /// <inheritdoc cref="TupleSpace.Lookup(ref FlowKey, ulong)"/>
     internal EntryNode* Lookup(ref FlowKey key, ulong bound) => _entries.Lookup(ref key, bound);
