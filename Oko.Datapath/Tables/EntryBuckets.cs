@@ -33,6 +33,7 @@ internal sealed unsafe class EntryBuckets
             if (length >= LargeBytes)
             {
                 Mman.Free((void*)address, length);
+                GC.RemoveMemoryPressure((long)length);
             }
             else
             {
@@ -124,6 +125,9 @@ internal sealed unsafe class EntryBuckets
         if (length >= LargeBytes)
         {
             memory = Mman.Allocate(length);
+
+            // Else a table that is filled and emptied again and again would pile them up, unnoticed by the collector.
+            GC.AddMemoryPressure((long)length);
         }
         else
         {
