@@ -30,7 +30,8 @@ public sealed class FlowMask : IEquatable<FlowMask>
     public bool IsEmpty { get; }
 
     /// <summary>The mask as lookups use it.</summary>
-    internal KeyMask Form => _form ??= new KeyMask(_words);
+    /// <remarks>The first one made is everybody's: nodes refer to it by address, and this object alone keeps it.</remarks>
+    internal KeyMask Form => Volatile.Read(ref _form) ?? MakeForm();
 
     /// <summary>The mask of these words.</summary>
     public static FlowMask Of(ReadOnlySpan<ulong> words)
@@ -69,6 +70,12 @@ public sealed class FlowMask : IEquatable<FlowMask>
 
     /// <inheritdoc/>
     public override int GetHashCode() => _hash;
+
+    private KeyMask MakeForm()
+    {
+        var made = new KeyMask(_words);
+        return Interlocked.CompareExchange(ref _form, made, null) ?? made;
+    }
 
     private static int HashOf(ReadOnlySpan<ulong> words)
     {
