@@ -135,7 +135,7 @@ public static class ConfigurationFile
         }
 
         // A number is taken where there is nothing else: a datapath id without quotes would be read as decimal.
-        if (element.ValueKind is JsonValueKind.Number && path is "$.workers" or "$.cpus" or "$.cpu" or "$.max-filters" or "$.max-map-memory" or "$.max-object-size")
+        if (element.ValueKind is JsonValueKind.Number && path is "$.workers" or "$.cpus" or "$.cpu" or "$.ring-size" or "$.busy-poll" or "$.max-filters" or "$.max-map-memory" or "$.max-object-size")
         {
             return element.GetRawText();
         }

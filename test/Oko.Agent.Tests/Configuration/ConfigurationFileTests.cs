@@ -20,6 +20,8 @@ public sealed class ConfigurationFileTests
               "cpu": 1,
               "filter-admins": ["tls", "ptcp:6654"],
               "transmit": "ring",
+              "ring-size": 4096,
+              "busy-poll": 50,
               "log-level": "debug",
             }
             """);
@@ -35,6 +37,8 @@ public sealed class ConfigurationFileTests
             Cpus = "1",
             FilterAdmins = ["tls", "ptcp:6654"],
             Transmit = "ring",
+            RingSize = "4096",
+            BusyPoll = "50",
             LogLevel = "debug",
         });
     }
