@@ -19,7 +19,7 @@ namespace Oko.Datapath.AfXdp;
 /// </remarks>
 internal sealed unsafe class InjectMap : IDisposable
 {
-    /// <summary>Most packets of one run: the kernel's limit for a batch.</summary>
+    /// <summary>Most packets of one run; more bring nothing.</summary>
     internal const int Capacity = 256;
 
     /// <summary>Longest packet: an Ethernet frame of MTU 1500. Longer ones leave by the TX ring.</summary>

@@ -23,7 +23,6 @@ internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
 
     internal bool IsEmpty => _count == 0;
 
-
     internal ushort HighestPriority { get; private set; }
 
     /// <summary>Worker: the entry of the greatest rank below the bound for one packet.</summary>
