@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Oko.Datapath.Packet;
 
@@ -25,12 +26,12 @@ public static unsafe class FlowKeyExtractor
     public static void Extract(ref PacketView packet, out FlowKey key)
     {
         key = default;
-        packet.VlanOffset = packet.L3Offset = packet.L4Offset = packet.ProtoOffset = -1;
-        packet.NdTargetOffset = packet.NdSllOffset = packet.NdTllOffset = -1;
+
+        // SAFETY: the offsets are eight numbers one behind the other, the place of the EtherType last.
+        Unsafe.As<int, Vector256<int>>(ref packet.VlanOffset) = Vector256.Create(-1, -1, -1, -1, -1, -1, -1, 12);
+        packet.EthType = 0;
         packet.Proto = 0;
         packet.IsFragment = packet.IsSourceRouted = false;
-        packet.EthType = 0;
-        packet.EthTypeOffset = 12;
         key[6] = packet.Metadata;
         key[7] = packet.TunnelId;
         if (packet.Length < EthernetBytes)

@@ -17,41 +17,34 @@ internal sealed unsafe partial class PacketPipeline
     private readonly FilterContext[] _contextMemory = GC.AllocateArray<FilterContext>(1, pinned: true);
     private readonly FilterContext* _context;
 
-    // Of packets whose entry has a filter: the next lower entry.
-    private readonly LookupGroup _next;
+    // Of each table: whether a filter declined there last. Most filters mostly say the same, so the next lower entries are looked for then.
+    private readonly bool[] _hasDeclined;
 
-    // Packets, as bits, that were prepared for their filters, and those of them whose next lower entry was looked up.
-    private uint _prepared, _below;
+    // Packets, as bits, that were prepared for their filters.
+    private uint _prepared;
 
-    /// <summary>Fetches what is needed for the filters of packets, as bits, that stand at a table.</summary>
-    private void PrepareFilters(int table, uint packets)
+    // The entry with a filter that was met last in this round, where others most likely stand, too, and what this worker knows of the filter.
+    private EntryNode* _filtered;
+    private FilterPart? _filter;
+
+    /// <summary>Fetches what is needed for the filters of packets, as bits.</summary>
+    private void PrepareFilters(uint packets)
     {
-        uint below = 0;
         for (; packets != 0; packets &= packets - 1)
         {
             var index = BitOperations.TrailingZeroCount(packets);
-            var entry = _group[index];
+            var entry = _group.Entries[index];
             if (entry is null || !entry->HasFilter)
             {
                 continue;
             }
 
-            var filter = _entries.EntryOf(entry).Filter!;
             _prepared |= 1U << index;
-            if (filter.ActiveIn(_batch, _worker) is { CanPrefetch: true } program)
+            if (FilterOf(entry).ActiveIn(_batch) is { CanPrefetch: true } program)
             {
                 Describe(_packets[index]);
                 program.Prefetch(_context);
             }
-
-            // Most filters mostly say the same.
-            below |= filter.LastVerdict(_worker) ? 0 : 1U << index;
-        }
-
-        if (below != 0)
-        {
-            _tables[table].Lookup(_next, below);
-            _below |= below;
         }
     }
 
@@ -59,13 +52,15 @@ internal sealed unsafe partial class PacketPipeline
     private EntryNode* AskFirst(int index, EntryNode* first, int table)
     {
         ref var packet = ref _packets[index];
-        if (Ask(first, packet))
+        var declines = !Ask(first, packet);
+        _hasDeclined[table] = declines;
+        if (!declines)
         {
             return first;
         }
 
         ref var key = ref _group.Keys[index];
-        return Take((_below & (1U << index)) != 0 ? _next[index] : _tables[table].Lookup(ref key, first->Rank), table, packet, ref key);
+        return Take(_group.HasFollowing(index) ? _group.Following[index] : _tables[table].Lookup(ref key, first->Rank), table, packet, ref key);
     }
 
     /// <summary>The first of an entry and those below it that has no filter or one that says match.</summary>
@@ -83,7 +78,18 @@ internal sealed unsafe partial class PacketPipeline
     private bool Ask(EntryNode* entry, in PacketView packet)
     {
         Describe(packet);
-        return _entries.EntryOf(entry).Filter!.Ask(_context, _serial, _batch);
+        return FilterOf(entry).Ask(_context, _serial, _batch);
+    }
+
+    private FilterPart FilterOf(EntryNode* entry)
+    {
+        if (entry != _filtered)
+        {
+            _filter = _entries.EntryOf(entry).Filter!.PartOf(_worker);
+            _filtered = entry;
+        }
+
+        return _filter!;
     }
 
     /// <summary>Puts a packet into what filters are given.</summary>

@@ -44,10 +44,11 @@ internal sealed unsafe partial class PacketPipeline
 
     private void RunGroup(int count)
     {
-        _tables[0].Lookup(_group, LookupGroup.First(count));
-        _prepared = _below = 0;
+        _tables[0].Lookup(_group, LookupGroup.First(count), _hasDeclined[0]);
+        _prepared = 0;
         _forwardPort = NoPort;
         uint left = 0, moving = 0;
+        var forwarded = 0;
         for (var index = 0; index < count; index++)
         {
             if (left != 0)
@@ -58,18 +59,19 @@ internal sealed unsafe partial class PacketPipeline
             }
 
             // With none in front that is still under way, a packet may end at once.
-            var entry = _group[index];
+            var entry = _group.Entries[index];
             if (entry is not null)
             {
                 if (entry->HasFilter)
                 {
                     if ((_prepared & (1U << index)) == 0)
                     {
-                        PrepareFilters(0, LookupGroup.First(count) & ~LookupGroup.First(index));
+                        PrepareFilters(LookupGroup.First(count) & ~LookupGroup.First(index));
                     }
                 }
-                else if (TryForward(entry, 0, _packets[index]))
+                else if (TryForward(entry, _packets[index]))
                 {
+                    forwarded++;
                     continue;
                 }
                 else if (TryStep(index, 0, ref moving))
@@ -82,6 +84,7 @@ internal sealed unsafe partial class PacketPipeline
             RunFrom(index, 0);
         }
 
+        _tables[0].CountMatches(_worker, forwarded);
         for (var table = 1; moving != 0; table++)
         {
             var here = _waiting[table];
@@ -92,7 +95,7 @@ internal sealed unsafe partial class PacketPipeline
 
             _waiting[table] = 0;
             moving &= ~here;
-            _tables[table].Lookup(_group, here);
+            _tables[table].Lookup(_group, here, _hasDeclined[table]);
             for (; here != 0; here &= here - 1)
             {
                 TryStep(BitOperations.TrailingZeroCount(here), table, ref moving);
@@ -109,7 +112,7 @@ internal sealed unsafe partial class PacketPipeline
     private bool TryStep(int index, int table, ref uint moving)
     {
         _stops[index] = table;
-        var entry = _group[index];
+        var entry = _group.Entries[index];
 
         // Read once: what is followed must be what was found to be a step, also if the control thread exchanges it meanwhile.
         if (entry is null || entry->HasFilter || _entries.ProgramOf(entry) is not { IsStep: true } program)
@@ -142,7 +145,7 @@ internal sealed unsafe partial class PacketPipeline
     {
         ref var packet = ref _packets[index];
         var table = _stops[index];
-        var entry = _group[index];
+        var entry = _group.Entries[index];
         var set = _actionSets[index];
         if (_failures[index] is not StepFailure.None and var failure)
         {
@@ -163,7 +166,7 @@ internal sealed unsafe partial class PacketPipeline
         {
             if (entry is not null && entry->HasFilter && (_prepared & (1U << index)) == 0)
             {
-                PrepareFilters(table, StoppedAt(table, left));
+                PrepareFilters(StoppedAt(table, left));
             }
 
             RunFrom(index, table);
@@ -187,22 +190,26 @@ internal sealed unsafe partial class PacketPipeline
     {
         _serial++;
         ref var packet = ref _packets[index];
-        var entry = _group[index];
+        var entry = _group.Entries[index];
         if (entry is not null && entry->HasFilter)
         {
             entry = AskFirst(index, entry, table);
         }
 
         var set = _actionSets[index];
-        if (entry is null || !set.IsEmpty || !TryForward(entry, table, packet))
+        if (entry is not null && set.IsEmpty && TryForward(entry, packet))
+        {
+            _tables[table].CountMatches(_worker, 1);
+        }
+        else
         {
             Run(ref packet, ref _group.Keys[index], entry, table, set);
         }
     }
 
     /// <summary>The short way of most packets: an entry whose only output can take the packet, which no other output or action set
-    /// precedes. Does what <see cref="Run"/> would do.</summary>
-    private bool TryForward(EntryNode* entry, int table, in PacketView packet)
+    /// precedes. Does what <see cref="Run"/> would do, but for the table's count.</summary>
+    private bool TryForward(EntryNode* entry, in PacketView packet)
     {
         // SAFETY: what was found is valid until the end of the round.
         var port = Volatile.Read(ref entry->OnlyOutput);
@@ -216,7 +223,7 @@ internal sealed unsafe partial class PacketPipeline
             (_forwardPort, _forwardQueue) = (port, queue);
         }
 
-        Count(entry, table, packet.Length);
+        Counters(entry)->Count(packet.Length, _now);
         Enqueue(_forwardQueue!, packet.Address, packet.Length);
         return true;
     }
@@ -279,7 +286,7 @@ internal sealed unsafe partial class PacketPipeline
 
     private void Count(EntryNode* entry, int table, int bytes)
     {
-        _tables[table].CountMatch(_worker);
+        _tables[table].CountMatches(_worker, 1);
         Counters(entry)->Count(bytes, _now);
     }
 

@@ -81,7 +81,7 @@ internal sealed unsafe partial class PacketPipeline
         _countersOffset = _entries.CountersOffset(worker);
         _ports = new PortSet([], umem);
         _waiting = new uint[tables.Length];
-        _next = new LookupGroup(_group);
+        _hasDeclined = new bool[tables.Length];
         // SAFETY: the arrays are pinned and live as long as the pipeline.
         fixed (PacketView* packets = _packetsInGroup)
         fixed (FilterContext* context = _contextMemory)
@@ -125,6 +125,7 @@ internal sealed unsafe partial class PacketPipeline
         _now = now;
         _context->TimeNanoseconds = (ulong)now;
         _batch++;
+        _filtered = null;
     }
 
     /// <summary>Runs the packets that a port received; their frames are the pipeline's from here on.</summary>

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Oko.Datapath.Tables;
 
@@ -23,21 +24,21 @@ internal unsafe struct EntryBucket
     /// <summary>The bucket that goes on, null = none.</summary>
     internal static EntryBucket* Next(EntryBucket* bucket) => (EntryBucket*)Volatile.Read(ref *(nint*)&bucket->_next);
 
-    /// <summary>Places whose tag is that of a hash, as the highest bit of their byte.</summary>
+    /// <summary>The tag of a hash, as <see cref="Candidates"/> wants it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static ulong Candidates(EntryBucket* bucket, ulong hash)
-    {
-        const ulong ones = 0x0101_0101_0101_0101, highest = ones << 7;
-        // A byte that becomes 0 is equal. Subtracting borrows from the byte above one that is 0, so that a 1 there is taken for a 0: another entry,
-        // which comparing keys tells, but never an empty place, which gives 0x80 or more.
-        var difference = Volatile.Read(ref bucket->_tags) ^ (TagOf(hash) * ones);
-        return (difference - ones) & ~difference & highest;
-    }
+    internal static Vector128<byte> Sought(ulong hash) => Vector128.Create(TagOf(hash));
 
-    /// <summary>The node of the first of some candidates.</summary>
+    /// <summary>Places with a tag, as bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static EntryNode* First(EntryBucket* bucket, ulong candidates) =>
-        (EntryNode*)bucket->_nodes[BitOperations.TrailingZeroCount(candidates) / 8];
+    internal static uint Candidates(EntryBucket* bucket, Vector128<byte> sought) =>
+        Vector128.Equals(Vector128.CreateScalar(Volatile.Read(ref bucket->_tags)).AsByte(), sought).ExtractMostSignificantBits();
+
+    /// <summary>Places that name a node, as bits.</summary>
+    internal static uint Taken(EntryBucket* bucket) => Vector128.CreateScalar(Volatile.Read(ref bucket->_tags)).AsByte().ExtractMostSignificantBits();
+
+    /// <summary>The node of the first of some places.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static EntryNode* First(EntryBucket* bucket, uint candidates) => (EntryNode*)bucket->_nodes[BitOperations.TrailingZeroCount(candidates)];
 
     /// <summary>Control thread: names a node in a free place; false when there is none.</summary>
     internal static bool TryAdd(EntryBucket* bucket, ulong hash, EntryNode* node)
@@ -47,7 +48,7 @@ internal unsafe struct EntryBucket
             if ((bucket->_tags >> (place * 8) & 0xFF) == 0)
             {
                 Volatile.Write(ref bucket->_nodes[place], (ulong)node);
-                Volatile.Write(ref bucket->_tags, bucket->_tags | (TagOf(hash) << (place * 8)));
+                Volatile.Write(ref bucket->_tags, bucket->_tags | ((ulong)TagOf(hash) << (place * 8)));
                 return true;
             }
         }
@@ -86,5 +87,5 @@ internal unsafe struct EntryBucket
     /// <summary>Control thread: puts a bucket behind this one, complete already.</summary>
     internal static void Append(EntryBucket* bucket, EntryBucket* next) => Volatile.Write(ref *(nint*)&bucket->_next, (nint)next);
 
-    private static ulong TagOf(ulong hash) => (hash >> 56) | 0x80;
+    private static byte TagOf(ulong hash) => (byte)((hash >> 56) | 0x80);
 }

@@ -15,6 +15,7 @@ internal sealed unsafe class EntryBuckets
     // The memory of the buckets and of those behind them, which it frees.
     private readonly List<(nint Address, nuint Length)> _memory = [];
     private readonly EntryBucket* _first;
+    private readonly ulong _mask;
     private EntryBucket* _spare;
     private int _spares;
 
@@ -22,6 +23,7 @@ internal sealed unsafe class EntryBuckets
     internal EntryBuckets(int count)
     {
         Count = count;
+        _mask = (ulong)count - 1;
         _first = Allocate(count);
     }
 
@@ -58,7 +60,7 @@ internal sealed unsafe class EntryBuckets
 
     /// <summary>The bucket of a hash. SAFETY: the caller keeps this object as long as it looks at buckets (<see cref="GC.KeepAlive"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal EntryBucket* Of(ulong hash) => _first + (hash & (ulong)(Count - 1));
+    internal EntryBucket* Of(ulong hash) => _first + (hash & _mask);
 
     /// <summary>Control thread: names a node.</summary>
     internal void Add(ulong hash, EntryNode* node)

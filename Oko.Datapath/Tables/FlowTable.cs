@@ -57,8 +57,8 @@ internal sealed unsafe class FlowTable(int workers, EntryMemory memory)
     /// <summary>Worker: counts a lookup without a match.</summary>
     internal void CountMiss(int worker) => _counters[((worker + 1) * CellWords) + Misses]++;
 
-    /// <summary>Worker: counts a lookup with a match.</summary>
-    internal void CountMatch(int worker) => _counters[((worker + 1) * CellWords) + Matches]++;
+    /// <summary>Worker: counts lookups with a match.</summary>
+    internal void CountMatches(int worker, int count) => _counters[((worker + 1) * CellWords) + Matches] += count;
 
     /// <inheritdoc cref="TupleSpace.Lookup(ref FlowKey, ulong)"/>
     internal EntryNode* Lookup(ref FlowKey key, ulong bound) => _entries.Lookup(ref key, bound);
@@ -71,8 +71,8 @@ internal sealed unsafe class FlowTable(int workers, EntryMemory memory)
         return node is null ? null : memory.EntryOf(node);
     }
 
-    /// <inheritdoc cref="TupleSpace.Lookup(LookupGroup, uint)"/>
-    internal void Lookup(LookupGroup group, uint packets) => _entries.Lookup(group, packets);
+    /// <inheritdoc cref="TupleSpace.Lookup(LookupGroup, uint, bool)"/>
+    internal void Lookup(LookupGroup group, uint packets, bool seeksFollowing) => _entries.Lookup(group, packets, seeksFollowing);
 
     private ulong Sum(int word)
     {

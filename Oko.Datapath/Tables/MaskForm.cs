@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using Oko.Datapath.Packet;
@@ -13,6 +14,7 @@ namespace Oko.Datapath.Tables;
 /// <summary>What hashing and comparing under a mask needs: mask and secrets of the blocks of four words that name something, side by side, and where they
 /// stand in a key.</summary>
 /// <remarks>Source: Black, Halevi, Krawczyk, Krovetz, Rogaway, "UMAC: Fast and Secure Message Authentication", CRYPTO 1999.</remarks>
+[StructLayout(LayoutKind.Sequential)]
 internal unsafe struct MaskForm
 {
     /// <summary>Words that are hashed and compared together.</summary>
@@ -21,10 +23,13 @@ internal unsafe struct MaskForm
     /// <summary>Blocks of a key.</summary>
     internal const int MaxBlocks = FlowKey.WordCount / BlockWords;
 
+    private const int BlockBytes = BlockWords * sizeof(ulong);
+    private const int SecretsAt = FlowKey.WordCount * sizeof(ulong);
+
     private fixed ulong _masks[FlowKey.WordCount];
     private fixed ulong _secrets[FlowKey.WordCount];
 
-    // A byte for each block.
+    // A byte for each block: where it begins in a key, in bytes.
     private uint _places;
     private int _blockCount;
 
@@ -40,7 +45,7 @@ internal unsafe struct MaskForm
             _secrets[(_blockCount * BlockWords) + word] = secrets[word];
         }
 
-        _places |= (uint)place << (_blockCount * 8);
+        _places |= (uint)(place * BlockBytes) << (_blockCount * 8);
         _blockCount++;
     }
 
@@ -52,12 +57,15 @@ internal unsafe struct MaskForm
     {
         var sum = Vector256<ulong>.Zero;
         var places = form->_places;
-        for (var block = 0; block < form->_blockCount; block++)
+
+        // SAFETY: the masks come first, the secrets SecretsAt behind them.
+        var block = (byte*)form;
+        for (var left = form->_blockCount; left > 0; left--)
         {
-            var words = Vector256.Load(key + ((places & 0xFF) * BlockWords)) & Vector256.Load(form->_masks + (block * BlockWords));
-            var secret = (words.AsUInt32() + Vector256.Load(form->_secrets + (block * BlockWords)).AsUInt32()).AsUInt64();
-            sum += MultiplyHalves(secret);
+            var words = Vector256.Load((uint*)((byte*)key + (byte)places)) & Vector256.Load((uint*)block);
+            sum += MultiplyHalves((words + Vector256.Load((uint*)(block + SecretsAt))).AsUInt64());
             places >>= 8;
+            block += BlockBytes;
         }
 
         var hash = Vector256.Sum(sum);
@@ -74,11 +82,15 @@ internal unsafe struct MaskForm
     {
         var difference = Vector256<ulong>.Zero;
         var places = form->_places;
-        for (var block = 0; block < form->_blockCount; block++)
+
+        // SAFETY: the masks come first.
+        var masks = (ulong*)form;
+        for (var left = form->_blockCount; left > 0; left--)
         {
-            difference |= (Vector256.Load(key + ((places & 0xFF) * BlockWords)) & Vector256.Load(form->_masks + (block * BlockWords)))
-                ^ Vector256.Load(words + (block * BlockWords));
+            difference |= (Vector256.Load((ulong*)((byte*)key + (byte)places)) & Vector256.Load(masks)) ^ Vector256.Load(words);
             places >>= 8;
+            masks += BlockWords;
+            words += BlockWords;
         }
 
         return difference == Vector256<ulong>.Zero;
@@ -89,8 +101,8 @@ internal unsafe struct MaskForm
     {
         for (var index = 0; index < _blockCount * BlockWords; index++)
         {
-            var place = (int)(_places >> (index / BlockWords * 8)) & 0xFF;
-            words[index] = key[(place * BlockWords) + (index % BlockWords)] & _masks[index];
+            var place = (byte)(_places >> (index / BlockWords * 8)) / sizeof(ulong);
+            words[index] = key[place + (index % BlockWords)] & _masks[index];
         }
     }
 

@@ -12,15 +12,20 @@ internal static class MaskLadder
     private const int Source = 1, Destination = 2, Protocol = 3, SourcePort = 4, DestinationPort = 5, SourceHigh = 8, DestinationHigh = 9;
     private const ulong Ports = 0xFFFF;
 
+    /// <summary>The coarsest step.</summary>
+    internal const int CoarsestStep = 8;
+
     /// <summary>The masks under which an entry may be hashed, the one with the fewest bits first, its own last.</summary>
-    internal static ImmutableArray<FlowMask> Of(FlowMask mask)
+    /// <param name="mask">The entry's own.</param>
+    /// <param name="step">Prefixes of IPv4 addresses are cut to a multiple of so many bits, a power of two; those of IPv6 of twice as many.</param>
+    internal static ImmutableArray<FlowMask> Of(FlowMask mask, int step)
     {
         Span<ulong> words = stackalloc ulong[FlowKey.WordCount];
         var rungs = ImmutableArray.CreateBuilder<FlowMask>(4);
 
-        // Prefixes in steps of 8 bits alone; with ports and protocol; in steps of 4 bits; everything.
+        // Prefixes in steps alone; with ports and protocol; in half the steps; everything.
         mask.Words.CopyTo(words);
-        ShortenAddresses(words, 8);
+        ShortenAddresses(words, step);
         Span<ulong> alone = stackalloc ulong[FlowKey.WordCount];
         words.CopyTo(alone);
         alone[Protocol] = 0;
@@ -29,7 +34,7 @@ internal static class MaskLadder
         Add(alone);
         Add(words);
         mask.Words.CopyTo(words);
-        ShortenAddresses(words, 4);
+        ShortenAddresses(words, Math.Max(1, step / 2));
         Add(words);
         Add(mask.Words);
         return rungs.ToImmutable();

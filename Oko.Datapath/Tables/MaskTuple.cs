@@ -32,55 +32,131 @@ internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
     {
         var buckets = Volatile.Read(ref _buckets);
         var hash = MaskForm.Hash(_mask.Form, key);
-        var best = Search(buckets.Of(hash), hash, key, 0, bound);
+        EntryNode* best = null;
+        ulong above = 0;
+        for (var bucket = buckets.Of(hash); bucket is not null; bucket = EntryBucket.Next(bucket))
+        {
+            for (var candidates = EntryBucket.Candidates(bucket, EntryBucket.Sought(hash)); candidates != 0; candidates &= candidates - 1)
+            {
+                var node = EntryBucket.First(bucket, candidates);
+                if (node->Rank > above && node->Rank < bound && EntryNode.Matches(node, key))
+                {
+                    best = node;
+                    above = node->Rank;
+                }
+            }
+        }
+
         GC.KeepAlive(buckets);
         GC.KeepAlive(this);
         return best;
     }
 
-    /// <summary>Worker: the same for all open packets of a group, where it is better than what they have.</summary>
+    /// <summary>Worker: finds for all open packets of a group what is of use to them.</summary>
+    // Its loops need all registers there are, so none of them is a part of a larger method.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     internal void Find(LookupGroup group)
     {
         var buckets = Volatile.Read(ref _buckets);
-        var mask = _mask.Form;
-        var count = group.OpenCount;
-        for (var index = 0; index < count; index++)
+        if (buckets.Count == 1)
         {
-            var hash = MaskForm.Hash(mask, (ulong*)(group.Keys + group.Open[index]));
-            group.Hashes[index] = hash;
-            if (Sse.IsSupported && buckets.Count >= PrefetchFrom)
+            CompareAll(buckets, group);
+        }
+        else
+        {
+            HashAll(buckets, group);
+            if (buckets.Count >= PrefetchFrom)
+            {
+                FetchNodes(buckets, group);
+            }
+
+            SearchAll(buckets, group);
+        }
+
+        GC.KeepAlive(buckets);
+        GC.KeepAlive(this);
+    }
+
+    /// <summary>A tuple of few entries is a list: comparing costs less than hashing.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void CompareAll(EntryBuckets buckets, LookupGroup group)
+    {
+        var end = group.Open + group.OpenCount;
+        for (var bucket = buckets.Of(0); bucket is not null; bucket = EntryBucket.Next(bucket))
+        {
+            for (var places = EntryBucket.Taken(bucket); places != 0; places &= places - 1)
+            {
+                var node = EntryBucket.First(bucket, places);
+                for (var open = group.Open; open < end; open++)
+                {
+                    if (node->Rank > group.Ranks[*open] && EntryNode.Matches(node, (ulong*)(group.Keys + *open)))
+                    {
+                        group.Found(*open, node);
+                    }
+                }
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void HashAll(EntryBuckets buckets, LookupGroup group)
+    {
+        var keys = group.Keys;
+        var hashes = group.Hashes;
+        var mask = _mask.Form;
+        var end = group.Open + group.OpenCount;
+        for (var open = group.Open; open < end; open++)
+        {
+            var hash = MaskForm.Hash(mask, (ulong*)(keys + *open));
+            *hashes++ = hash;
+            if (Sse.IsSupported)
             {
                 // SAFETY: a hint; nothing is read there.
                 Sse.Prefetch0(buckets.Of(hash));
             }
         }
+    }
 
-        if (buckets.Count >= PrefetchFrom)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void FetchNodes(EntryBuckets buckets, LookupGroup group)
+    {
+        var end = group.Hashes + group.OpenCount;
+        for (var hash = group.Hashes; hash < end; hash++)
         {
-            for (var index = 0; index < count; index++)
+            var bucket = buckets.Of(*hash);
+            if (EntryBucket.Candidates(bucket, EntryBucket.Sought(*hash)) is not 0 and var candidates)
             {
-                var hash = group.Hashes[index];
-                var bucket = buckets.Of(hash);
-                if (EntryBucket.Candidates(bucket, hash) is not 0 and var candidates)
+                EntryNode.Prefetch(EntryBucket.First(bucket, candidates));
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void SearchAll(EntryBuckets buckets, LookupGroup group)
+    {
+        var hash = group.Hashes;
+        var end = group.Open + group.OpenCount;
+        for (var open = group.Open; open < end; open++)
+        {
+            var packet = *open;
+            var above = group.Ranks[packet];
+            var bucket = buckets.Of(*hash);
+            var sought = EntryBucket.Sought(*hash++);
+            do
+            {
+                for (var candidates = EntryBucket.Candidates(bucket, sought); candidates != 0; candidates &= candidates - 1)
                 {
-                    EntryNode.Prefetch(EntryBucket.First(bucket, candidates));
+                    var node = EntryBucket.First(bucket, candidates);
+                    if (node->Rank > above && EntryNode.Matches(node, (ulong*)(group.Keys + packet)))
+                    {
+                        above = group.Found(packet, node);
+                    }
                 }
-            }
-        }
 
-        for (var index = 0; index < count; index++)
-        {
-            var packet = group.Open[index];
-            var hash = group.Hashes[index];
-            var better = Search(buckets.Of(hash), hash, (ulong*)(group.Keys + packet), group.Ranks[packet], group.Bounds[packet]);
-            if (better is not null)
-            {
-                group.Found(packet, better);
+                bucket = EntryBucket.Next(bucket);
             }
+            while (bucket is not null);
         }
-
-        GC.KeepAlive(buckets);
-        GC.KeepAlive(this);
     }
 
     /// <summary>How many entries have the same bits as this one under the tuple's mask, or nearly all of its hash.</summary>
@@ -90,7 +166,7 @@ internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
         var count = 0;
         for (var bucket = _buckets.Of(hash); bucket is not null; bucket = EntryBucket.Next(bucket))
         {
-            for (var candidates = EntryBucket.Candidates(bucket, hash); candidates != 0; candidates &= candidates - 1)
+            for (var candidates = EntryBucket.Candidates(bucket, EntryBucket.Sought(hash)); candidates != 0; candidates &= candidates - 1)
             {
                 count += HashOf(memory.EntryOf(EntryBucket.First(bucket, candidates))) == hash ? 1 : 0;
             }
@@ -155,29 +231,6 @@ internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
         var changed = wasEmpty || _present.Count == 0 || highest != HighestPriority;
         HighestPriority = highest;
         return changed;
-    }
-
-    /// <summary>The entry of the greatest rank between two bounds, both excluded.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static EntryNode* Search(EntryBucket* bucket, ulong hash, ulong* key, ulong above, ulong below)
-    {
-        EntryNode* best = null;
-        do
-        {
-            for (var candidates = EntryBucket.Candidates(bucket, hash); candidates != 0; candidates &= candidates - 1)
-            {
-                var node = EntryBucket.First(bucket, candidates);
-                if (node->Rank > above && node->Rank < below && EntryNode.Matches(node, key))
-                {
-                    best = node;
-                    above = node->Rank;
-                }
-            }
-
-            bucket = EntryBucket.Next(bucket);
-        }
-        while (bucket is not null);
-        return best;
     }
 
     private ulong HashOf(FlowEntry entry)

@@ -8,8 +8,9 @@ namespace Oko.Datapath.Tables;
 //
 // Rule sets of firewalls have hundreds of masks, and so many hashes would make a lookup slow. From MostMasks on, entries with different
 // masks share hashes (MaskLadder): an entry is hashed by few of its bits, compared by all, and goes to a hash by more of them only
-// where too many entries are alike under the few. The change of form is made once, aside, and published with one store; the table
-// keeps it until it is empty.
+// where too many entries are alike under the few. How much prefixes are cut for that depends on the lengths that occur: with few of them not at
+// all, with each more by more bits, so that the first hashes are few. A change of form is made aside and published with one store; there are at most
+// four, for a table becomes coarser only until it is empty.
 //
 // One control thread writes while the workers read, without a lock and without waiting:
 //
@@ -26,7 +27,10 @@ namespace Oko.Datapath.Tables;
 // from the batch boundary (Datapath.Synchronize), not from here.
 //
 // A filter may decline the entry that was found. "The next one" is then the entry of the greatest rank below the declined
-// one's; ranks are unique in a table, so the same lookup with a bound serves for both.
+// one's; ranks are unique in a table, so the same lookup with a bound serves for both. For groups of packets one pass finds both (LookupGroup).
+//
+// A tuple of no more than some entries is a list, which is compared entry by entry: for the entry that takes what no other does, or the one filter before
+// all, comparing costs a fraction of hashing. It becomes a hash when its first bucket is full, in the way in which hashes grow.
 //
 // From some thousands of entries on a lookup costs what its cache misses cost: one for the bucket, two for the entry, which holds all that is compared (rank,
 // the masked words of the key), what is to be done in most cases, and the counters. And packets are looked up in groups: a tuple computes the
@@ -43,13 +47,19 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
     // With this many masks each has a tuple of its own: they are few enough to be asked one after the other.
     private const int MostMasks = 4;
 
+    // With more masks cut short than these, they are cut shorter.
+    private const int MostFirstMasks = 4;
+
     // Entries of a shared tuple that are compared one after the other; the next one goes to a tuple that names more bits.
     private const int MostAlike = 16;
 
     private readonly Dictionary<FlowMask, MaskTuple> _byMask = [];
     private readonly Dictionary<FlowMask, MaskUse> _masks = [];
+    private readonly HashSet<FlowMask> _firstMasks = [];
     private Ranked[] _ranked = [];
-    private bool _isMerged;
+
+    // What prefixes are cut to a multiple of; 0 while each mask has a tuple of its own.
+    private int _step;
 
     /// <summary>Number of hashes.</summary>
     internal int TupleCount => _byMask.Count;
@@ -80,10 +90,13 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         return best;
     }
 
-    /// <summary>Finds the entries of the greatest rank for packets of a group, as bits.</summary>
-    internal void Lookup(LookupGroup group, uint packets)
+    /// <summary>Finds the entries of the greatest rank for packets of a group.</summary>
+    /// <param name="group">The packets.</param>
+    /// <param name="packets">Those that take part, as bits.</param>
+    /// <param name="seeksFollowing">Whether to find, for entries with filters, the entries that follow them, too.</param>
+    internal void Lookup(LookupGroup group, uint packets, bool seeksFollowing)
     {
-        group.Begin(packets);
+        group.Begin(packets, seeksFollowing);
         var ranked = Volatile.Read(ref _ranked);
         for (var index = 0; index < ranked.Length && group.OpenCount > 0; index++)
         {
@@ -100,10 +113,10 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         var mask = entry.Pattern.Mask;
         if (!_masks.TryGetValue(mask, out var use))
         {
-            _masks[mask] = use = new MaskUse(MaskLadder.Of(mask));
-            if (!_isMerged && _masks.Count > MostMasks)
+            _masks[mask] = use = new MaskUse(mask, _step);
+            if (_step == 0 ? _masks.Count > MostMasks : _firstMasks.Add(use.Ladder[0]) && _firstMasks.Count > MostFirstMasks && _step < MaskLadder.CoarsestStep)
             {
-                Merge();
+                Coarsen();
             }
         }
 
@@ -125,7 +138,7 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         if (--_masks[mask].Count == 0)
         {
             _masks.Remove(mask);
-            _isMerged &= _masks.Count > 0;
+            _step = _masks.Count == 0 ? 0 : _step;
         }
 
         if (tuple.CountPriority(entry.Priority, -1))
@@ -143,7 +156,7 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
     private bool Place(FlowEntry entry, MaskUse use)
     {
         var last = use.Ladder.Length - 1;
-        for (var rung = _isMerged ? 0 : last; ; rung++)
+        for (var rung = 0; ; rung++)
         {
             if (!_byMask.TryGetValue(use.Ladder[rung], out var tuple))
             {
@@ -158,10 +171,21 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         }
     }
 
-    /// <summary>From one tuple per mask to shared ones, built aside and published with one store.</summary>
-    private void Merge()
+    /// <summary>Has more masks share tuples: places all entries anew, aside, and publishes that with one store.</summary>
+    private void Coarsen()
     {
-        _isMerged = true;
+        do
+        {
+            _step = _step == 0 ? 1 : _step * 2;
+            _firstMasks.Clear();
+            foreach (var use in _masks.Values)
+            {
+                use.Climb(_step);
+                _firstMasks.Add(use.Ladder[0]);
+            }
+        }
+        while (_firstMasks.Count > MostFirstMasks && _step < MaskLadder.CoarsestStep);
+
         var entries = _byMask.Values.SelectMany(tuple => tuple.Entries()).ToList();
         _byMask.Clear();
         foreach (var entry in entries)
@@ -181,11 +205,23 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
     }
 
     /// <summary>A mask that entries have.</summary>
-    private sealed class MaskUse(ImmutableArray<FlowMask> ladder)
+    private sealed class MaskUse
     {
-        internal ImmutableArray<FlowMask> Ladder { get; } = ladder;
+        private readonly FlowMask _mask;
+
+        internal MaskUse(FlowMask mask, int step)
+        {
+            _mask = mask;
+            Climb(step);
+        }
+
+        /// <summary>The masks under which its entries may be hashed.</summary>
+        internal ImmutableArray<FlowMask> Ladder { get; private set; }
 
         internal int Count { get; set; }
+
+        /// <summary>Chooses the masks by the step of the table.</summary>
+        internal void Climb(int step) => Ladder = step == 0 ? [_mask] : MaskLadder.Of(_mask, step);
     }
 
     private readonly record struct Ranked(ulong HighestRank, MaskTuple Tuple);

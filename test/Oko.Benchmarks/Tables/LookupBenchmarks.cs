@@ -32,7 +32,7 @@ public unsafe class LookupBenchmarks
         for (var at = 0; at < _keys.Length; at += LookupGroup.Size)
         {
             _keys.AsSpan(at, LookupGroup.Size).CopyTo(new Span<FlowKey>(_group.Keys, LookupGroup.Size));
-            _table.Lookup(_group, LookupGroup.First(LookupGroup.Size));
+            _table.Lookup(_group, LookupGroup.First(LookupGroup.Size), seeksFollowing: false);
         }
     }
 

@@ -5,7 +5,8 @@ using Oko.Datapath.Workers;
 
 namespace Oko.Datapath.Tests.Tables;
 
-public sealed class TupleSpaceTests
+// SAFETY: nothing changes a table between a lookup and the look at what it found.
+public sealed unsafe class TupleSpaceTests
 {
     private static readonly FlowField[] Fields = [FlowField.InPort, FlowField.EthType, FlowField.Ipv4Src, FlowField.Ipv4Dst, FlowField.IpProto, FlowField.TcpDst];
 
@@ -30,16 +31,10 @@ public sealed class TupleSpaceTests
                 entries.Add(entry);
             }
 
-            FlowKey key = default;
-            foreach (var field in Fields)
-            {
-                key.Set(field, (UInt128)random.Next(3));
-            }
-
             // Walk down all candidates, as declining filters would make it do.
-            var expected = entries.Where(entry => entry.Pattern.Matches(key)).OrderByDescending(entry => entry.Rank).ToList();
+            var key = RandomKey(random);
             var bound = ulong.MaxValue;
-            foreach (var next in expected)
+            foreach (var next in Matching(entries, key))
             {
                 table.Find(ref key, bound).Should().BeSameAs(next);
                 bound = next.Rank;
@@ -47,6 +42,70 @@ public sealed class TupleSpaceTests
 
             table.Find(ref key, bound).Should().BeNull();
         }
+    }
+
+    [Test]
+    public void Lookup_OfGroups_FindsTheFirstEntriesAndThoseThatFollowFilters([Range(1, 20)] int seed)
+    {
+        var random = new Random(seed);
+        var table = new FlowTable();
+        var filter = Filters.Slot(Filters.Periodic(2));
+        var entries = new List<FlowEntry>();
+        var group = new LookupGroup();
+        var found = new (FlowEntry? Entry, FlowEntry? Following)[LookupGroup.Size];
+        var sought = 0U;
+        for (var step = 0; step < 1000; step++)
+        {
+            var entry = new FlowEntry { Priority = (ushort)random.Next(40), Pattern = RandomPattern(random), Filter = random.Next(3) == 0 ? filter : null };
+            table.Add(entry);
+            entries.Add(entry);
+
+            // Some packets only: the others keep what was found for them.
+            var packets = (uint)random.NextInt64(1L << LookupGroup.Size);
+            var seeks = random.Next(2) == 0;
+            for (var packet = 0; packet < LookupGroup.Size; packet++)
+            {
+                if ((packets & (1U << packet)) != 0)
+                {
+                    group.Keys[packet] = RandomKey(random);
+                    var expected = Matching(entries, group.Keys[packet]);
+                    found[packet] = (expected.FirstOrDefault(), expected.Skip(1).FirstOrDefault());
+                }
+            }
+
+            sought = (sought & ~packets) | (seeks ? packets : 0);
+            table.Lookup(group, packets, seeks);
+            for (var packet = 0; packet < LookupGroup.Size; packet++)
+            {
+                EntryOf(group.Entries[packet]).Should().BeSameAs(found[packet].Entry);
+                group.HasFollowing(packet).Should().Be((sought & (1U << packet)) != 0);
+                if (group.HasFollowing(packet) && found[packet].Entry is { Filter: not null })
+                {
+                    EntryOf(group.Following[packet]).Should().BeSameAs(found[packet].Following);
+                }
+            }
+        }
+
+        FlowEntry? EntryOf(EntryNode* node) => node is null ? null : table.Memory.EntryOf(node);
+    }
+
+    [TestCase(new[] { 32, 28 }, 2)]
+    [TestCase(new[] { 32, 30, 28, 24 }, 4)]
+    [TestCase(new[] { 32, 31, 30, 29, 28 }, 3, Description = "32, 30, 28")]
+    [TestCase(new[] { 32, 31, 30, 29, 28, 27, 26, 25, 24, 20, 16, 12, 8 }, 4, Description = "32, 24, 16, 8")]
+    public void Masks_ThatAreMany_ShareTuplesOfPrefixes(int[] lengths, int tuples)
+    {
+        var table = new FlowTable();
+        foreach (var length in lengths)
+        {
+            // With and without a port: as many masks again. No two are alike in their first bits.
+            var prefix = new FieldMatch(FlowField.Ipv4Dst, (UInt128)((uint)length << 24), uint.MaxValue << (32 - length));
+            table.Add(new FlowEntry { Priority = 1, Pattern = FlowPattern.Create([prefix]) });
+            table.Add(new FlowEntry { Priority = 1, Pattern = FlowPattern.Create([prefix, new FieldMatch(FlowField.TcpDst, 1, ushort.MaxValue)]) });
+            table.Add(new FlowEntry { Priority = 1, Pattern = FlowPattern.Create([prefix, new FieldMatch(FlowField.TcpSrc, 1, ushort.MaxValue)]) });
+        }
+
+        table.TupleCount.Should().Be(tuples);
     }
 
     [Test]
@@ -134,6 +193,27 @@ public sealed class TupleSpaceTests
         table.Statistics.ActiveCount.Should().Be(2);
     }
 
+    private static List<FlowEntry> Matching(IEnumerable<FlowEntry> entries, FlowKey key) =>
+        [.. entries.Where(entry => entry.Pattern.Matches(key)).OrderByDescending(entry => entry.Rank)];
+
+    private static FlowKey RandomKey(Random random)
+    {
+        FlowKey key = default;
+        foreach (var field in Fields)
+        {
+            key.Set(field, RandomValue(field, random));
+        }
+
+        return key;
+    }
+
     private static FlowPattern RandomPattern(Random random) => FlowPattern.Create(Fields.Where(_ => random.Next(2) == 0)
-        .Select(field => new FieldMatch(field, (UInt128)random.Next(3), random.Next(4) == 0 ? 1 : UInt128.MaxValue)).ToList());
+        .Select(field => new FieldMatch(field, RandomValue(field, random), random.Next(4) == 0 ? RandomMask(field, random) : UInt128.MaxValue)).ToList());
+
+    // Addresses have the same bits high up and low down, so that prefixes tell them apart.
+    private static UInt128 RandomValue(FlowField field, Random random) =>
+        (UInt128)((uint)random.Next(3) * (field is FlowField.Ipv4Src or FlowField.Ipv4Dst ? 0x11111111u : 1));
+
+    private static UInt128 RandomMask(FlowField field, Random random) =>
+        field is FlowField.Ipv4Src or FlowField.Ipv4Dst ? (UInt128)(uint.MaxValue << random.Next(32)) : 1;
 }
