@@ -133,6 +133,12 @@ public sealed unsafe class EntryMemoryTests
         entry.SetInstructions(new InstructionSet { Apply = [DatapathAction.Output(8)] });
         _table.Add(entry);
         entry.Node->OnlyOutput.Should().Be(8);
+        entry.SetInstructions(new InstructionSet { GotoTable = 7 });
+        (entry.Node->OnlyOutput, entry.Node->OnlyGoto).Should().Be((0u, (byte)7));
+        entry.SetInstructions(new InstructionSet { GotoTable = 7, MetadataMask = 1 });
+        (entry.Node->OnlyOutput, entry.Node->OnlyGoto).Should().Be((0u, (byte)0), "writing metadata is more than going on");
+        entry.SetInstructions(new InstructionSet { GotoTable = 7, Apply = [DatapathAction.Output(8)] });
+        (entry.Node->OnlyOutput, entry.Node->OnlyGoto).Should().Be((0u, (byte)0));
     }
 
     [Test]
