@@ -113,7 +113,6 @@ internal sealed unsafe partial class PacketPipeline
     {
         _stops[index] = table;
         var entry = _group.Entries[index];
-
         if (entry is null || entry->HasFilter)
         {
             return false;
