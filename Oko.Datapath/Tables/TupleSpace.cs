@@ -44,17 +44,16 @@ namespace Oko.Datapath.Tables;
 /// <param name="memory">Where the entries lie.</param>
 internal sealed unsafe class TupleSpace(EntryMemory memory)
 {
-    // With this many masks each has a tuple of its own: they are few enough to be asked one after the other.
+    // With this many masks, cut or not, each has a tuple of its own: they are few enough to be asked one after the other. With more they are cut shorter.
     private const int MostMasks = 4;
-
-    // With more masks cut short than these, they are cut shorter.
-    private const int MostFirstMasks = 4;
 
     // Entries of a shared tuple that are compared one after the other; the next one goes to a tuple that names more bits.
     private const int MostAlike = 16;
 
     private readonly Dictionary<FlowMask, MaskTuple> _byMask = [];
     private readonly Dictionary<FlowMask, MaskUse> _masks = [];
+
+    // The masks under which entries are hashed first, while they can be cut shorter; those of masks that are gone among them until there seem to be too many.
     private readonly HashSet<FlowMask> _firstMasks = [];
     private Ranked[] _ranked = [];
 
@@ -114,9 +113,9 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         if (!_masks.TryGetValue(mask, out var use))
         {
             _masks[mask] = use = new MaskUse(mask, _step);
-            if (_step == 0 ? _masks.Count > MostMasks : _firstMasks.Add(use.Ladder[0]) && _firstMasks.Count > MostFirstMasks && _step < MaskLadder.CoarsestStep)
+            if (_step < MaskLadder.CoarsestStep && _firstMasks.Add(use.Ladder[0]) && TryCoarsen())
             {
-                Coarsen();
+                PlaceAnew();
             }
         }
 
@@ -138,7 +137,11 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         if (--_masks[mask].Count == 0)
         {
             _masks.Remove(mask);
-            _step = _masks.Count == 0 ? 0 : _step;
+            if (_masks.Count == 0)
+            {
+                _step = 0;
+                _firstMasks.Clear();
+            }
         }
 
         if (tuple.CountPriority(entry.Priority, -1))
@@ -171,21 +174,30 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         }
     }
 
-    /// <summary>Has more masks share tuples: places all entries anew, aside, and publishes that with one store.</summary>
-    private void Coarsen()
+    /// <summary>Cuts masks shorter while there are too many. Returns whether any was.</summary>
+    private bool TryCoarsen()
     {
-        do
+        var before = _step;
+        while (_step < MaskLadder.CoarsestStep && _firstMasks.Count > MostMasks)
         {
-            _step = _step == 0 ? 1 : _step * 2;
             _firstMasks.Clear();
-            foreach (var use in _masks.Values)
+            _firstMasks.UnionWith(_masks.Values.Select(use => use.Ladder[0]));
+            if (_firstMasks.Count > MostMasks)
             {
-                use.Climb(_step);
-                _firstMasks.Add(use.Ladder[0]);
+                _step = Math.Max(1, _step * 2);
+                foreach (var use in _masks.Values)
+                {
+                    use.Climb(_step);
+                }
             }
         }
-        while (_firstMasks.Count > MostFirstMasks && _step < MaskLadder.CoarsestStep);
 
+        return _step != before;
+    }
+
+    /// <summary>Places all entries by the masks as they are cut now, aside, and publishes that with one store.</summary>
+    private void PlaceAnew()
+    {
         var entries = _byMask.Values.SelectMany(tuple => tuple.Entries()).ToList();
         _byMask.Clear();
         foreach (var entry in entries)

@@ -108,6 +108,31 @@ public sealed unsafe class TupleSpaceTests
         table.TupleCount.Should().Be(tuples);
     }
 
+    [TestCase(3, 0, 4, Description = "each mask its own tuple")]
+    [TestCase(3, 2, 4, Description = "each prefix its own tuple, whatever ports are named")]
+    public void Masks_ThatComeAndGo_ShareNoMoreThanThoseThatAreThere(int stay, int ports, int tuples)
+    {
+        var table = new FlowTable();
+        FlowEntry Make(int length, params FieldMatch[] others) => new()
+        {
+            Priority = 1, Pattern = FlowPattern.Create([new FieldMatch(FlowField.Ipv4Dst, (UInt128)((uint)length << 24), uint.MaxValue << (32 - length)), .. others]),
+        };
+        for (var length = 32; length > 32 - stay; length--)
+        {
+            table.Add(Make(length));
+            FieldMatch[] named = [new(FlowField.TcpSrc, 1, ushort.MaxValue), new(FlowField.TcpDst, 1, ushort.MaxValue)];
+            named.Take(ports).ToList().ForEach(port => table.Add(Make(length, port)));
+        }
+
+        for (var length = 8; length < 28; length++)
+        {
+            var guest = Make(length);
+            table.Add(guest);
+            table.TupleCount.Should().Be(tuples);
+            table.Remove(guest);
+        }
+    }
+
     [Test]
     public void Rank_EqualPriority_OlderFirst()
     {
