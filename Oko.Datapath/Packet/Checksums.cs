@@ -24,7 +24,7 @@ public static unsafe class Checksums
     {
         while (count >= 4)
         {
-            sum += ReadDoubleWord(data);
+            sum += TagEditor.ReadDouble(data);
             data += 4;
             count -= 4;
         }
@@ -84,7 +84,7 @@ public static unsafe class Checksums
 
         var field = l4 + (packet.Proto == 6 ? 16 : 6);
         var bytes = TransportBytes(packet);
-        var pseudo = packet.EthType == 0x0800 ? (ulong)ReadDoubleWord(l3 + 12) + ReadDoubleWord(l3 + 16) : Add(0, l3 + 8, 32);
+        var pseudo = packet.EthType == 0x0800 ? (ulong)TagEditor.ReadDouble(l3 + 12) + TagEditor.ReadDouble(l3 + 16) : Add(0, l3 + 8, 32);
         var partial = Fold(pseudo + packet.Proto + (uint)bytes);
         if (ReadWord(field) != partial)
         {
@@ -135,8 +135,6 @@ public static unsafe class Checksums
 
         Unsafe.WriteUnaligned(packet + 8, ~crc);
     }
-
-    private static uint ReadDoubleWord(byte* at) => BinaryPrimitives.ReverseEndianness(Unsafe.ReadUnaligned<uint>(at));
 
     internal static ushort ReadWord(byte* at) => BinaryPrimitives.ReverseEndianness(Unsafe.ReadUnaligned<ushort>(at));
 
