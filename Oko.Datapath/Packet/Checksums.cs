@@ -24,7 +24,7 @@ public static unsafe class Checksums
     {
         while (count >= 4)
         {
-            sum += TagEditor.ReadDouble(data);
+            sum += BinaryPrimitives.ReverseEndianness(Unsafe.ReadUnaligned<uint>(data));
             data += 4;
             count -= 4;
         }
@@ -40,14 +40,13 @@ public static unsafe class Checksums
     }
 
     /// <summary>Folds a sum to 16 bits.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ushort Fold(ulong sum)
     {
-        // Twice each, for the first sum may carry.
-        sum = (sum & 0xFFFFFFFF) + (sum >> 32);
-        sum = (sum & 0xFFFFFFFF) + (sum >> 32);
-        sum = (sum & 0xFFFF) + (sum >> 16);
-        sum = (sum & 0xFFFF) + (sum >> 16);
+        while (sum >> 16 != 0)
+        {
+            sum = (sum & 0xFFFF) + (sum >> 16);
+        }
+
         return (ushort)sum;
     }
 
@@ -84,7 +83,7 @@ public static unsafe class Checksums
 
         var field = l4 + (packet.Proto == 6 ? 16 : 6);
         var bytes = TransportBytes(packet);
-        var pseudo = packet.EthType == 0x0800 ? (ulong)TagEditor.ReadDouble(l3 + 12) + TagEditor.ReadDouble(l3 + 16) : Add(0, l3 + 8, 32);
+        var pseudo = packet.EthType == 0x0800 ? Add(0, l3 + 12, 8) : Add(0, l3 + 8, 32);
         var partial = Fold(pseudo + packet.Proto + (uint)bytes);
         if (ReadWord(field) != partial)
         {
@@ -101,7 +100,6 @@ public static unsafe class Checksums
     /// Bytes from the transport header to the end of the IP packet, or of the frame if that is shorter. For packets whose
     /// L4Offset is set; then it covers at least the fixed transport header.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int TransportBytes(in PacketView packet)
     {
         var left = packet.Length - packet.L4Offset;

@@ -37,12 +37,8 @@ public sealed record InstructionSet
 
     /// <summary>The port, if one output to a real port is all there is to do; else 0.</summary>
     internal uint OnlyOutput =>
-        Apply is [{ Kind: ActionKind.Output, Port: < ReservedPort.InPort } output] && HasNoOther && GotoTable < 0 ? output.Port : 0;
-
-    /// <summary>The table, if going on to it is all there is to do; else 0.</summary>
-    internal byte OnlyGoto => Apply.IsEmpty && HasNoOther && GotoTable > 0 ? (byte)GotoTable : (byte)0;
-
-    private bool HasNoOther => Write.IsEmpty && Meter is null && !ClearActions && MetadataMask == 0;
+        Apply is [{ Kind: ActionKind.Output, Port: < ReservedPort.InPort } output] && Write.IsEmpty && Meter is null && !ClearActions && MetadataMask == 0 && GotoTable < 0
+            ? output.Port : 0;
 
     private static bool NamesGroup(ImmutableArray<DatapathAction> actions)
     {

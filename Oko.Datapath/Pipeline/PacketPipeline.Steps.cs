@@ -113,20 +113,9 @@ internal sealed unsafe partial class PacketPipeline
     {
         _stops[index] = table;
         var entry = _group.Entries[index];
-        if (entry is null || entry->HasFilter)
-        {
-            return false;
-        }
-
-        if (Volatile.Read(ref entry->OnlyGoto) is not 0 and var only)
-        {
-            Count(entry, table, _packets[index].Length);
-            GoOn(index, only, ref moving);
-            return true;
-        }
 
         // Read once: what is followed must be what was found to be a step, also if the control thread exchanges it meanwhile.
-        if (_entries.ProgramOf(entry) is not { IsStep: true } program)
+        if (entry is null || entry->HasFilter || _entries.ProgramOf(entry) is not { IsStep: true } program)
         {
             return false;
         }
@@ -142,16 +131,11 @@ internal sealed unsafe partial class PacketPipeline
         }
         else
         {
-            GoOn(index, next, ref moving);
+            _waiting[next] |= 1U << index;
+            moving |= 1U << index;
         }
 
         return true;
-    }
-
-    private void GoOn(int index, int table, ref uint moving)
-    {
-        _waiting[table] |= 1U << index;
-        moving |= 1U << index;
     }
 
     /// <summary>The rest of a packet's way, all that others see of it included.</summary>

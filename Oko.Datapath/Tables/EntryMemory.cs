@@ -108,10 +108,9 @@ internal sealed unsafe class EntryMemory
     /// <summary>Control thread: sets it.</summary>
     internal void SetInstructions(EntryNode* node, InstructionSet instructions)
     {
-        // A packet meanwhile is treated by the old program or the new, or goes to the old port or table or the new: each alone is right.
+        // A packet meanwhile is treated by the old program or the new, or goes to the old port or the new: each alone is right.
         Volatile.Write(ref _programs[node->Number], EntryProgram.Of(instructions));
         Volatile.Write(ref node->OnlyOutput, instructions.OnlyOutput);
-        Volatile.Write(ref node->OnlyGoto, instructions.OnlyGoto);
     }
 
     // SAFETY: a slab has a plane for the nodes and, with several workers, one for each of them, at this distance.

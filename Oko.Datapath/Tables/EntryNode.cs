@@ -6,8 +6,7 @@ using Oko.Datapath.Packet;
 namespace Oko.Datapath.Tables;
 
 /// <summary>An entry as lookups see it, with all that they compare and that forwarding needs: a cache line, and one or two with the key. Lies in
-/// <see cref="EntryMemory"/>. Complete before a table names it; then only the counters, <see cref="OnlyOutput"/> and
-/// <see cref="OnlyGoto"/> change.</summary>
+/// <see cref="EntryMemory"/>. Complete before a table names it; then only the counters and <see cref="OnlyOutput"/> change.</summary>
 [StructLayout(LayoutKind.Explicit, Size = Size)]
 internal unsafe struct EntryNode
 {
@@ -40,10 +39,6 @@ internal unsafe struct EntryNode
     /// <summary>Whether a filter must be asked.</summary>
     [FieldOffset(48)]
     internal bool HasFilter;
-
-    /// <summary>The table, if all that happens is going on to it, else 0. Changed by the control thread.</summary>
-    [FieldOffset(49)]
-    internal byte OnlyGoto;
 
     // The entry's key under its mask, from the front.
     [FieldOffset(LineBytes)]
