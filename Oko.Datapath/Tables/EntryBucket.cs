@@ -38,7 +38,7 @@ internal unsafe struct EntryBucket
 
     /// <summary>The node of the first of some places.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static EntryNode* First(EntryBucket* bucket, uint candidates) => (EntryNode*)bucket->_nodes[BitOperations.TrailingZeroCount(candidates)];
+    internal static EntryNode* First(EntryBucket* bucket, uint places) => (EntryNode*)bucket->_nodes[BitOperations.TrailingZeroCount(places)];
 
     /// <summary>Control thread: names a node in a free place; false when there is none.</summary>
     internal static bool TryAdd(EntryBucket* bucket, ulong hash, EntryNode* node)

@@ -47,6 +47,9 @@ internal sealed unsafe class EntryBuckets
     /// <summary>Number of buckets, those behind others not counted.</summary>
     internal int Count { get; }
 
+    /// <summary>Whether there is one bucket alone, with none behind it: four entries at most, which are compared without a hash.</summary>
+    internal bool IsList => Count == 1;
+
     /// <summary>Number of buckets behind others. They stay when their entries go, since a worker may be looking at them.</summary>
     internal int CountBehind { get; private set; }
 

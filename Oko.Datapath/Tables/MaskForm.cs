@@ -58,7 +58,7 @@ internal unsafe struct MaskForm
         var sum = Vector256<ulong>.Zero;
         var places = form->_places;
 
-        // SAFETY: the masks come first, the secrets SecretsAt behind them.
+        // By address, which takes fewer instructions than by index. SAFETY: the masks come first, the secrets SecretsAt behind them.
         var block = (byte*)form;
         for (var left = form->_blockCount; left > 0; left--)
         {

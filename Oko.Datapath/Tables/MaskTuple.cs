@@ -9,7 +9,7 @@ namespace Oko.Datapath.Tables;
 /// <param name="memory">Where the entries lie.</param>
 internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
 {
-    // Tuples with fewer buckets stay in the caches, where asking beforehand costs more than it saves.
+    // The entries of tuples with fewer buckets stay in the caches, where asking beforehand costs more than it saves.
     private const int PrefetchFrom = 128;
 
     private readonly KeyMask _mask = shared.Form;
@@ -32,11 +32,12 @@ internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
     {
         var buckets = Volatile.Read(ref _buckets);
         var hash = MaskForm.Hash(_mask.Form, key);
+        var sought = EntryBucket.Sought(hash);
         EntryNode* best = null;
         ulong above = 0;
         for (var bucket = buckets.Of(hash); bucket is not null; bucket = EntryBucket.Next(bucket))
         {
-            for (var candidates = EntryBucket.Candidates(bucket, EntryBucket.Sought(hash)); candidates != 0; candidates &= candidates - 1)
+            for (var candidates = EntryBucket.Candidates(bucket, sought); candidates != 0; candidates &= candidates - 1)
             {
                 var node = EntryBucket.First(bucket, candidates);
                 if (node->Rank > above && node->Rank < bound && EntryNode.Matches(node, key))
@@ -53,12 +54,10 @@ internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
     }
 
     /// <summary>Worker: finds for all open packets of a group what is of use to them.</summary>
-    // Its loops need all registers there are, so none of them is a part of a larger method.
-    [MethodImpl(MethodImplOptions.NoInlining)]
     internal void Find(LookupGroup group)
     {
         var buckets = Volatile.Read(ref _buckets);
-        if (buckets.Count == 1)
+        if (buckets.IsList)
         {
             CompareAll(buckets, group);
         }
@@ -78,27 +77,23 @@ internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
     }
 
     /// <summary>A tuple of few entries is a list: comparing costs less than hashing.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void CompareAll(EntryBuckets buckets, LookupGroup group)
     {
+        var bucket = buckets.Of(0);
         var end = group.Open + group.OpenCount;
-        for (var bucket = buckets.Of(0); bucket is not null; bucket = EntryBucket.Next(bucket))
+        for (var places = EntryBucket.Taken(bucket); places != 0; places &= places - 1)
         {
-            for (var places = EntryBucket.Taken(bucket); places != 0; places &= places - 1)
+            var node = EntryBucket.First(bucket, places);
+            for (var open = group.Open; open < end; open++)
             {
-                var node = EntryBucket.First(bucket, places);
-                for (var open = group.Open; open < end; open++)
+                if (node->Rank > group.Ranks[*open] && EntryNode.Matches(node, (ulong*)(group.Keys + *open)))
                 {
-                    if (node->Rank > group.Ranks[*open] && EntryNode.Matches(node, (ulong*)(group.Keys + *open)))
-                    {
-                        group.Found(*open, node);
-                    }
+                    group.Found(*open, node);
                 }
             }
         }
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
     private void HashAll(EntryBuckets buckets, LookupGroup group)
     {
         var keys = group.Keys;
@@ -117,7 +112,6 @@ internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
         }
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void FetchNodes(EntryBuckets buckets, LookupGroup group)
     {
         var end = group.Hashes + group.OpenCount;
@@ -131,7 +125,6 @@ internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
         }
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void SearchAll(EntryBuckets buckets, LookupGroup group)
     {
         var hash = group.Hashes;
@@ -163,10 +156,11 @@ internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
     internal int CountAlike(FlowEntry entry)
     {
         var hash = HashOf(entry);
+        var sought = EntryBucket.Sought(hash);
         var count = 0;
         for (var bucket = _buckets.Of(hash); bucket is not null; bucket = EntryBucket.Next(bucket))
         {
-            for (var candidates = EntryBucket.Candidates(bucket, EntryBucket.Sought(hash)); candidates != 0; candidates &= candidates - 1)
+            for (var candidates = EntryBucket.Candidates(bucket, sought); candidates != 0; candidates &= candidates - 1)
             {
                 count += HashOf(memory.EntryOf(EntryBucket.First(bucket, candidates))) == hash ? 1 : 0;
             }

@@ -29,8 +29,8 @@ namespace Oko.Datapath.Tables;
 // A filter may decline the entry that was found. "The next one" is then the entry of the greatest rank below the declined
 // one's; ranks are unique in a table, so the same lookup with a bound serves for both. For groups of packets one pass finds both (LookupGroup).
 //
-// A tuple of no more than some entries is a list, which is compared entry by entry: for the entry that takes what no other does, or the one filter before
-// all, comparing costs a fraction of hashing. It becomes a hash when its first bucket is full, in the way in which hashes grow.
+// A tuple of up to four entries is a list, which is compared entry by entry: for the entry that takes what no other does, or the one filter before
+// all, comparing costs a fraction of hashing. With a fifth it becomes a hash, in the way in which hashes grow, and stays one.
 //
 // From some thousands of entries on a lookup costs what its cache misses cost: one for the bucket, two for the entry, which holds all that is compared (rank,
 // the masked words of the key), what is to be done in most cases, and the counters. And packets are looked up in groups: a tuple computes the
