@@ -54,8 +54,8 @@ public unsafe class FlowEntry
     /// </summary>
     internal ulong Rank { get; set; }
 
-    /// <summary>The tuple the entry stands in; the control thread's.</summary>
-    internal MaskTuple? Home { get; set; }
+    /// <summary>The hash or trie the entry stands in; the control thread's.</summary>
+    internal EntryHome? Home { get; set; }
 
     /// <summary>Whether the entry is the table-miss entry. Source: OpenFlow 1.3.5, 5.4 "Table-miss".</summary>
     internal bool IsTableMiss { get; private set; }

@@ -56,6 +56,18 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
         return new FlowPattern(key, FlowMask.Of(mask));
     }
 
+    /// <summary>What the pattern says of some bits, all of which it names.</summary>
+    public FlowPattern Only(FlowMask bits)
+    {
+        FlowKey key = default;
+        for (var word = 0; word < FlowKey.WordCount; word++)
+        {
+            key[word] = _key[word] & bits.Words[word];
+        }
+
+        return new FlowPattern(key, bits);
+    }
+
     /// <summary>The bits that the pattern gives a field, and which of them count; both 0 if it says nothing of it. Fields that share a place
     /// (<see cref="FlowKey"/>) are told apart by their prerequisites only.</summary>
     public (UInt128 Value, UInt128 Mask) Get(FlowField field)

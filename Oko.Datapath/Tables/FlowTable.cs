@@ -35,8 +35,8 @@ internal sealed unsafe class FlowTable(int workers, EntryMemory memory)
     internal TableStatistics Statistics =>
         new((uint)_count, Sum(Misses) + Sum(Matches), Sum(Matches));
 
-    /// <summary>Hashes that a lookup may have to ask.</summary>
-    internal int TupleCount => _entries.TupleCount;
+    /// <summary>Hashes and tries that a lookup may have to ask.</summary>
+    internal int HomeCount => _entries.HomeCount;
 
     internal void Add(FlowEntry entry)
     {

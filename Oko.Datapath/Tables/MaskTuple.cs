@@ -3,32 +3,23 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Oko.Datapath.Tables;
 
-/// <summary>Entries whose masks name all bits of one mask: a hash over the words under that. One writing thread, any number of reading ones, as
-/// <see cref="TupleSpace"/> explains.</summary>
+/// <summary>Entries whose masks name all bits of one mask: a hash over the words under that.</summary>
 /// <param name="shared">The bits that all its entries name.</param>
 /// <param name="memory">Where the entries lie.</param>
-internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
+internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory) : EntryHome
 {
     // The entries of tuples with fewer buckets stay in the caches, where asking beforehand costs more than it saves.
     private const int PrefetchFrom = 128;
 
     private readonly KeyMask _mask = shared.Form;
-    private readonly Dictionary<ushort, int> _priorities = [];
-    private readonly SortedSet<ushort> _present = [];
     private EntryBuckets _buckets = new(1);
     private int _count;
 
     /// <summary>The bits that all its entries name, and by which they are hashed.</summary>
     internal FlowMask Shared => shared;
 
-    internal bool IsEmpty => _count == 0;
-
-    internal ushort HighestPriority { get; private set; }
-
-    /// <summary>Worker: the entry of the greatest rank below the bound for one packet.</summary>
-    /// <param name="key">SAFETY: the words of a key.</param>
-    /// <param name="bound">Ranks from here up do not count.</param>
-    internal EntryNode* Find(ulong* key, ulong bound)
+    /// <inheritdoc/>
+    internal override EntryNode* Find(ulong* key, ulong bound)
     {
         var buckets = Volatile.Read(ref _buckets);
         var hash = MaskForm.Hash(_mask.Form, key);
@@ -53,8 +44,8 @@ internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
         return best;
     }
 
-    /// <summary>Worker: finds for all open packets of a group what is of use to them.</summary>
-    internal void Find(LookupGroup group)
+    /// <inheritdoc/>
+    internal override void Find(LookupGroup group)
     {
         var buckets = Volatile.Read(ref _buckets);
         if (buckets.IsList)
@@ -184,7 +175,8 @@ internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
     /// <summary>All entries.</summary>
     internal IEnumerable<FlowEntry> Entries() => _buckets.Nodes().Select(node => memory.EntryOf((EntryNode*)node));
 
-    internal void Link(FlowEntry entry)
+    /// <inheritdoc/>
+    internal override void Link(FlowEntry entry)
     {
         if (_buckets.IsFull(_count))
         {
@@ -195,7 +187,8 @@ internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
         _count++;
     }
 
-    internal void Unlink(FlowEntry entry)
+    /// <inheritdoc/>
+    internal override void Unlink(FlowEntry entry)
     {
         _buckets.Remove(HashOf(entry), entry.Node);
         _count--;
@@ -203,28 +196,6 @@ internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory)
         {
             Rebuild(_buckets.Count);
         }
-    }
-
-    /// <summary>Counts entries per priority; true if the highest changed or the tuple became empty.</summary>
-    internal bool CountPriority(ushort priority, int change)
-    {
-        var wasEmpty = _present.Count == 0;
-        var count = _priorities.GetValueOrDefault(priority) + change;
-        if (count == 0)
-        {
-            _priorities.Remove(priority);
-            _present.Remove(priority);
-        }
-        else
-        {
-            _priorities[priority] = count;
-            _present.Add(priority);
-        }
-
-        var highest = _present.Max;
-        var changed = wasEmpty || _present.Count == 0 || highest != HighestPriority;
-        HighestPriority = highest;
-        return changed;
     }
 
     private ulong HashOf(FlowEntry entry)

@@ -47,11 +47,16 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
     // With this many masks, cut or not, each has a tuple of its own: they are few enough to be asked one after the other. With more they are cut shorter.
     private const int MostMasks = 4;
 
+    // With fewer entries that could stand in a trie, that is not worth its memory.
+    private const int FewestInTrie = 512;
+
     // Entries of a shared tuple that are compared one after the other; the next one goes to a tuple that names more bits.
     private const int MostAlike = 16;
 
     private readonly Dictionary<FlowMask, MaskTuple> _byMask = [];
     private readonly Dictionary<FlowMask, MaskUse> _masks = [];
+    private readonly Dictionary<PrefixFamily.Name, PrefixFamily> _families = [];
+    private readonly List<PrefixTrie> _tries = [];
 
     // The masks under which entries are hashed first, while they can be cut shorter; those of masks that are gone among them until there seem to be too many.
     private readonly HashSet<FlowMask> _firstMasks = [];
@@ -60,8 +65,8 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
     // What prefixes are cut to a multiple of; 0 while each mask has a tuple of its own.
     private int _step;
 
-    /// <summary>Number of hashes.</summary>
-    internal int TupleCount => _byMask.Count;
+    /// <summary>Number of hashes and tries.</summary>
+    internal int HomeCount => _byMask.Count + _tries.Count;
 
     /// <summary>Finds the entry of the greatest rank below the bound whose header part matches; null = none. SAFETY: what is found is valid until
     /// the end of the worker's round.</summary>
@@ -78,7 +83,7 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
                     break;
                 }
 
-                var found = ranked.Tuple.Find((ulong*)words, bound);
+                var found = ranked.Home.Find((ulong*)words, bound);
                 if (found is not null && (best is null || found->Rank > best->Rank))
                 {
                     best = found;
@@ -99,7 +104,7 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         var ranked = Volatile.Read(ref _ranked);
         for (var index = 0; index < ranked.Length && group.OpenCount > 0; index++)
         {
-            ranked[index].Tuple.Find(group);
+            ranked[index].Home.Find(group);
             if (index + 1 < ranked.Length)
             {
                 group.CloseAbove(ranked[index + 1].HighestRank);
@@ -112,7 +117,7 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         var mask = entry.Pattern.Mask;
         if (!_masks.TryGetValue(mask, out var use))
         {
-            _masks[mask] = use = new MaskUse(mask, _step);
+            _masks[mask] = use = new MaskUse(mask, _step, FamilyOf(mask));
             if (_step < MaskLadder.CoarsestStep && _firstMasks.Add(use.Ladder[0]) && TryCoarsen())
             {
                 PlaceAnew();
@@ -126,38 +131,91 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         }
 
         entry.Home!.Link(entry);
+        if (use.Family is { } family && ++family.EntryCount >= family.AsksFrom && family.MaskCount > MostMasks && family.Trie is null)
+        {
+            family.AsksFrom = family.EntryCount * 2;
+            MoveToTrie(family);
+        }
     }
 
     internal void Remove(FlowEntry entry)
     {
-        var tuple = entry.Home!;
-        tuple.Unlink(entry);
-        entry.Home = null;
         var mask = entry.Pattern.Mask;
-        if (--_masks[mask].Count == 0)
+        var use = _masks[mask];
+        Unlink(entry, use);
+        entry.Home = null;
+        if (use.Family is not null)
         {
-            _masks.Remove(mask);
-            if (_masks.Count == 0)
-            {
-                _step = 0;
-                _firstMasks.Clear();
-            }
+            use.Family.EntryCount--;
         }
 
-        if (tuple.CountPriority(entry.Priority, -1))
+        if (--use.Count > 0)
         {
-            if (tuple.IsEmpty)
-            {
-                _byMask.Remove(tuple.Shared);
-            }
+            return;
+        }
 
-            Publish();
+        _masks.Remove(mask);
+        if (use.Family is { } family && --family.MaskCount == 0)
+        {
+            _families.Remove(family.Common);
+        }
+
+        if (_masks.Count == 0)
+        {
+            _step = 0;
+            _firstMasks.Clear();
         }
     }
 
-    /// <summary>Chooses the tuple of an entry. Returns whether the order of the tuples changes with it.</summary>
+    /// <summary>The family of a mask that was not in use.</summary>
+    private PrefixFamily? FamilyOf(FlowMask mask)
+    {
+        if (PrefixFamily.NameOf(mask) is not { } name)
+        {
+            return null;
+        }
+
+        if (!_families.TryGetValue(name, out var family))
+        {
+            _families[name] = family = new PrefixFamily(name) { AsksFrom = FewestInTrie };
+        }
+
+        family.MaskCount++;
+        return family;
+    }
+
+    /// <summary>Takes an entry out of where it stands.</summary>
+    private void Unlink(FlowEntry entry, MaskUse use)
+    {
+        var home = entry.Home!;
+        home.Unlink(entry);
+        if (!home.CountPriority(entry.Priority, -1))
+        {
+            return;
+        }
+
+        if (home.IsEmpty && home is MaskTuple tuple)
+        {
+            _byMask.Remove(tuple.Shared);
+        }
+        else if (home.IsEmpty && home is PrefixTrie trie)
+        {
+            _tries.Remove(trie);
+            use.Family!.Trie = null;
+        }
+
+        Publish();
+    }
+
+    /// <summary>Chooses the home of an entry. Returns whether the order of the homes changes with it.</summary>
     private bool Place(FlowEntry entry, MaskUse use)
     {
+        if (use.Family?.Trie is { } trie && trie.TryAdmit(entry))
+        {
+            entry.Home = trie;
+            return trie.CountPriority(entry.Priority, 1);
+        }
+
         var last = use.Ladder.Length - 1;
         for (var rung = 0; ; rung++)
         {
@@ -172,6 +230,32 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
                 return tuple.CountPriority(entry.Priority, 1);
             }
         }
+    }
+
+    /// <summary>Moves the entries of a family that fit into a trie, if they are enough.</summary>
+    private void MoveToTrie(PrefixFamily family)
+    {
+        // The priority that most entries of a length have is the length's.
+        var word = family.Common.Word;
+        var entries = _byMask.Values.SelectMany(tuple => tuple.Entries()).Where(entry => _masks[entry.Pattern.Mask].Family == family)
+            .GroupBy(entry => (entry.Priority, PrefixTrie.LengthOf(entry.Pattern.Mask, word))).OrderByDescending(alike => alike.Count()).SelectMany(alike => alike).ToList();
+        var trie = new PrefixTrie(word, entries[0].Pattern.Only(family.Common.Others));
+        var moved = entries.FindAll(trie.TryAdmit);
+        if (moved.Count < FewestInTrie)
+        {
+            return;
+        }
+
+        foreach (var entry in moved)
+        {
+            entry.Home = trie;
+            _ = trie.CountPriority(entry.Priority, 1);
+            trie.Link(entry);
+        }
+
+        family.Trie = trie;
+        _tries.Add(trie);
+        PlaceAnew();
     }
 
     /// <summary>Cuts masks shorter while there are too many. Returns whether any was.</summary>
@@ -195,10 +279,11 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         return _step != before;
     }
 
-    /// <summary>Places all entries by the masks as they are cut now, aside, and publishes that with one store.</summary>
+    /// <summary>Places all entries that are in no trie by the masks as they are cut now, aside, and publishes that with one store. Nothing is taken out of
+    /// the hashes that were, for workers may be looking there.</summary>
     private void PlaceAnew()
     {
-        var entries = _byMask.Values.SelectMany(tuple => tuple.Entries()).ToList();
+        var entries = _byMask.Values.SelectMany(tuple => tuple.Entries()).Where(entry => entry.Home is MaskTuple).ToList();
         _byMask.Clear();
         foreach (var entry in entries)
         {
@@ -211,7 +296,8 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
 
     private void Publish()
     {
-        var ranked = _byMask.Values.Select(tuple => new Ranked(((ulong)tuple.HighestPriority << 48) | 0xFFFF_FFFF_FFFF, tuple)).ToArray();
+        var homes = _byMask.Values.Concat<EntryHome>(_tries);
+        var ranked = homes.Select(home => new Ranked(((ulong)home.HighestPriority << 48) | 0xFFFF_FFFF_FFFF, home)).ToArray();
         Array.Sort(ranked, static (a, b) => b.HighestRank.CompareTo(a.HighestRank));
         Volatile.Write(ref _ranked, ranked);
     }
@@ -221,14 +307,17 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
     {
         private readonly FlowMask _mask;
 
-        internal MaskUse(FlowMask mask, int step)
+        internal MaskUse(FlowMask mask, int step, PrefixFamily? family)
         {
             _mask = mask;
+            Family = family;
             Climb(step);
         }
 
         /// <summary>The masks under which its entries may be hashed.</summary>
         internal ImmutableArray<FlowMask> Ladder { get; private set; }
+
+        internal PrefixFamily? Family { get; }
 
         internal int Count { get; set; }
 
@@ -236,5 +325,5 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         internal void Climb(int step) => Ladder = step == 0 ? [_mask] : MaskLadder.Of(_mask, step);
     }
 
-    private readonly record struct Ranked(ulong HighestRank, MaskTuple Tuple);
+    private readonly record struct Ranked(ulong HighestRank, EntryHome Home);
 }

@@ -105,7 +105,7 @@ public sealed unsafe class TupleSpaceTests
             table.Add(new FlowEntry { Priority = 1, Pattern = FlowPattern.Create([prefix, new FieldMatch(FlowField.TcpSrc, 1, ushort.MaxValue)]) });
         }
 
-        table.TupleCount.Should().Be(tuples);
+        table.HomeCount.Should().Be(tuples);
     }
 
     [TestCase(3, 0, 4, Description = "each mask its own tuple")]
@@ -128,7 +128,7 @@ public sealed unsafe class TupleSpaceTests
         {
             var guest = Make(length);
             table.Add(guest);
-            table.TupleCount.Should().Be(tuples);
+            table.HomeCount.Should().Be(tuples);
             table.Remove(guest);
         }
     }
