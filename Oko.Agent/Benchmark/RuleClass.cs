@@ -20,4 +20,7 @@ public enum RuleClass
 
     /// <summary>Destination prefixes of one length.</summary>
     Prefix,
+
+    /// <summary>Destination prefixes of many lengths, as in a routing table of the Internet; a longer one has a higher priority.</summary>
+    Routes,
 }

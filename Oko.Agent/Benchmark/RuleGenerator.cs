@@ -23,6 +23,10 @@ public static class RuleGenerator
     private const ushort Ipv4 = 0x0800, Tcp = 6, Udp = 17, FlatPriority = 1000;
     private const uint OutPort = 2;
 
+    // Lengths of routes, and how many of a thousand have them.
+    private static readonly (int Value, int Weight)[] RouteLengths =
+        [(24, 600), (23, 100), (22, 120), (21, 45), (20, 45), (19, 30), (18, 20), (17, 10), (16, 15), (15, 6), (14, 5), (13, 3), (12, 1)];
+
     private static readonly ushort[] KnownPorts = [80, 443, 53, 22, 25, 123, 110, 143, 161, 389, 993, 995, 1433, 3306, 5060, 8080, 23, 21, 514, 69];
 
     /// <summary>Makes a rule set.</summary>
@@ -42,6 +46,7 @@ public static class RuleGenerator
             RuleClass.Exact => [.. Enumerable.Range(0, count).Select(index => MakeFlow(index, mask: 0, FlatPriority, seed))],
             RuleClass.Mixed => [.. Enumerable.Range(0, count).Select(index => MakeFlow(index, index % 8, (ushort)(FlatPriority - (index % 8)), seed)).OrderByDescending(mod => mod.Priority)],
             RuleClass.Prefix => Prefixes(count),
+            RuleClass.Routes => Routes(count, seed),
             _ => throw new ArgumentOutOfRangeException(nameof(kind)),
         };
     }
@@ -155,6 +160,19 @@ public static class RuleGenerator
         var bits = Math.Max(1, (int)Math.Ceiling(Math.Log2(count)));
         return [.. Enumerable.Range(0, count).Select(index => Make(
             new HeaderRule(0, 0, (uint)index << (32 - bits), bits, -1, -1, -1).ToMatch(), index, FlatPriority))];
+    }
+
+    private static FlowMod[] Routes(int count, ulong seed)
+    {
+        var random = new RandomSequence(seed);
+        var routes = new HashSet<HeaderRule>();
+        while (routes.Count < count)
+        {
+            var length = Choose(RouteLengths, ref random);
+            routes.Add(new HeaderRule(0, 0, (uint)random.Next() & AddressPool.Mask(length), length, -1, -1, -1));
+        }
+
+        return [.. routes.OrderByDescending(route => route.DestinationLength).Select((route, index) => Make(route.ToMatch(), index, (ushort)route.DestinationLength))];
     }
 
     private static FlowMod Make(FlowMatch match, int cookie, ushort priority) => new()

@@ -21,8 +21,8 @@ internal static class PipelineBenchCommand
         var entries = new Option<string?>("--entries") { Description = "Flow entries, one on a line, in the syntax of ovs-ofctl add-flows.", HelpName = "FILE" };
         var rules = new Option<(RuleClass Kind, int Count)?>("--rules")
         {
-            Description = $"Makes so many entries instead, 1 to {RuleGenerator.MaxCount}: acl, fw or ipc as ClassBench does, exact (one mask), mixed (eight masks), prefix.",
-            HelpName = "acl|fw|ipc|exact|mixed|prefix:N",
+            Description = $"Makes so many entries instead, 1 to {RuleGenerator.MaxCount}: acl, fw or ipc as ClassBench does, exact (one mask), mixed (eight masks), prefix (one length), routes (many).",
+            HelpName = "acl|fw|ipc|exact|mixed|prefix|routes:N",
             CustomParser = ParseRules,
         };
         var flows = BenchNumbers.Option("--flows", "Flows that the packets are of; they are made to hit the entries.", 1, MaxFlows, Defaults.Flows);
@@ -115,7 +115,7 @@ internal static class PipelineBenchCommand
             }
         }
 
-        result.AddError($"--rules {text}: allowed are acl, fw, ipc, exact, mixed and prefix, a colon, and 1 to {RuleGenerator.MaxCount}, such as acl:1000.");
+        result.AddError($"--rules {text}: allowed are acl, fw, ipc, exact, mixed, prefix and routes, a colon, and 1 to {RuleGenerator.MaxCount}, such as acl:1000.");
         return null;
     }
 }

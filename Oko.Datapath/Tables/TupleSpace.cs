@@ -32,13 +32,16 @@ namespace Oko.Datapath.Tables;
 // A tuple of up to four entries is a list, which is compared entry by entry: for the entry that takes what no other does, or the one filter before
 // all, comparing costs a fraction of hashing. With a fifth it becomes a hash, in the way in which hashes grow, and stays one.
 //
+// Entries that differ in an IPv4 prefix alone, with a higher priority the longer it is, are a routing table. From FewestInTrie on they stand in a trie beside
+// the hashes (PrefixTrie), which finds the longest prefix with one or two reads instead of one hash for each length, until the last of them goes. That, too,
+// is made aside and published with one store, and the hashes in which they stood stay as they are for who is looking there.
+//
 // From some thousands of entries on a lookup costs what its cache misses cost: one for the bucket, two for the entry, which holds all that is compared (rank,
 // the masked words of the key), what is to be done in most cases, and the counters. And packets are looked up in groups: a tuple computes the
 // hashes of all packets that may still find something better in it and asks the cache for their buckets, then for the entries
 // named there, and compares only then. Memory is waited for once per group and not once per packet.
 //
-// Refused: one decision tree or trie over all entries (rebuilt or unbalanced by updates), and a cache of earlier results
-// (a flood of new flows empties it).
+// Refused: one decision tree over all entries (rebuilt or unbalanced by updates), and a cache of earlier results (a flood of new flows empties it).
 
 /// <summary>The entries of one flow table, found by header and priority. One writing thread, any number of reading ones.</summary>
 /// <param name="memory">Where the entries lie.</param>
@@ -131,7 +134,7 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         }
 
         entry.Home!.Link(entry);
-        if (use.Family is { } family && ++family.EntryCount >= family.AsksFrom && family.MaskCount > MostMasks && family.Trie is null)
+        if (use.Family is { } family && ++family.EntryCount >= family.AsksFrom && family.MaskCount > 1 && family.Trie is null)
         {
             family.AsksFrom = family.EntryCount * 2;
             MoveToTrie(family);

@@ -17,7 +17,7 @@ public sealed class PipelineBenchTests
     public void TearDown() => Directory.Delete(_folder, recursive: true);
 
     [Test]
-    public async Task BenchPipeline_MadeRules_EveryPacketIsForwardedWithoutAllocation([Values("acl", "fw", "ipc", "exact", "mixed", "prefix")] string kind)
+    public async Task BenchPipeline_MadeRules_EveryPacketIsForwardedWithoutAllocation([Values("acl", "fw", "ipc", "exact", "mixed", "prefix", "routes")] string kind)
     {
         var figures = await Run(["--rules", $"{kind}:300", "--flows", "1000", .. Short]);
         figures.GetProperty("name").GetString().Should().Be($"{kind}:300");
