@@ -19,9 +19,9 @@ public sealed class PipelineBenchTests
     [Test]
     public async Task BenchPipeline_MadeRules_EveryPacketIsForwardedWithoutAllocation([Values("acl", "fw", "ipc", "exact", "mixed", "prefix", "routes")] string kind)
     {
-        var figures = await Run(["--rules", $"{kind}:300", "--flows", "1000", .. Short]);
-        figures.GetProperty("name").GetString().Should().Be($"{kind}:300");
-        figures.GetProperty("entries").GetInt32().Should().Be(300);
+        var figures = await Run(["--rules", $"{kind}:700", "--flows", "1000", .. Short]);
+        figures.GetProperty("name").GetString().Should().Be($"{kind}:700");
+        figures.GetProperty("entries").GetInt32().Should().Be(700);
         figures.GetProperty("packets").GetInt64().Should().Be(6000);
         figures.GetProperty("matched").GetInt64().Should().Be(6000);
         figures.GetProperty("sent").GetInt64().Should().Be(6000);

@@ -14,7 +14,7 @@ public unsafe class LookupBenchmarks
     private FlowTable _table = null!;
     private FlowKey[] _keys = [];
 
-    [Params(RuleClass.Exact, RuleClass.Mixed, RuleClass.Acl)]
+    [Params(RuleClass.Exact, RuleClass.Mixed, RuleClass.Acl, RuleClass.Routes)]
     public RuleClass Kind { get; set; }
 
     [GlobalSetup]
