@@ -205,6 +205,7 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         {
             _tries.Remove(trie);
             use.Family!.Trie = null;
+            use.Family.AsksFrom = FewestInTrie;
         }
 
         Publish();

@@ -33,6 +33,20 @@ public sealed unsafe class PrefixTrieTests
     }
 
     [Test]
+    public void Routes_ThatWereBesideATrieThatIsGone_GetOneOfTheirOwn()
+    {
+        var table = new FlowTable();
+        List<FlowEntry> Make(uint inPort) => [.. Enumerable.Range(0, Enough).Select(number => Route((uint)number * 0x0123_4567, 13 + (number % 12), inPort: inPort))];
+        var first = Make(1);
+        first.ForEach(table.Add);
+        Make(2).ForEach(table.Add);
+        table.HomeCount.Should().BeGreaterThan(1, "a trie is for what has all else in common");
+        first.ForEach(table.Remove);
+        table.Add(Route(0x0A0B0C00, 24, inPort: 2));
+        table.HomeCount.Should().Be(1);
+    }
+
+    [Test]
     public void Routes_WhosePrioritiesDoNotGrowWithTheLength_StayInHashes()
     {
         var table = new FlowTable();
