@@ -57,7 +57,7 @@ public sealed unsafe class PrefixTrieTests
         for (var packet = 0; packet < 2000; packet++)
         {
             KeyOf((uint)routes[random.Next(routes.Count)].Pattern.Get(FlowField.Ipv4Dst).Value + (uint)random.Next(64), 1, out var key);
-            table.Find(ref key).Should().BeSameAs(Matching(routes, key).FirstOrDefault());
+            table.Find(ref key).Should().BeSameAs(TupleSpaceTests.Matching(routes, key).FirstOrDefault());
         }
     }
 
@@ -106,8 +106,8 @@ public sealed unsafe class PrefixTrieTests
             table.Lookup(group, uint.MaxValue, seeksFollowing: true);
             for (var packet = 0; packet < LookupGroup.Size; packet++)
             {
-                var expected = Matching(entries, group.Keys[packet]);
-                EntryOf(table, group.Entries[packet]).Should().BeSameAs(expected.FirstOrDefault());
+                var expected = TupleSpaceTests.Matching(entries, group.Keys[packet]);
+                TupleSpaceTests.EntryOf(table, group.Entries[packet]).Should().BeSameAs(expected.FirstOrDefault());
 
                 // As long as filters decline, together and alone.
                 var bound = ulong.MaxValue;
@@ -117,7 +117,7 @@ public sealed unsafe class PrefixTrieTests
                     table.Find(ref group.Keys[packet], bound).Should().BeSameAs(next);
                     if (place == 1)
                     {
-                        EntryOf(table, group.Following[packet]).Should().BeSameAs(next);
+                        TupleSpaceTests.EntryOf(table, group.Following[packet]).Should().BeSameAs(next);
                     }
 
                     if (next?.Filter is null)
@@ -209,11 +209,6 @@ public sealed unsafe class PrefixTrieTests
         key.Set(FlowField.InPort, inPort);
         key.Set(FlowField.Ipv4Dst, address);
     }
-
-    private static List<FlowEntry> Matching(IEnumerable<FlowEntry> entries, FlowKey key) =>
-        [.. entries.Where(entry => entry.Pattern.Matches(key)).OrderByDescending(entry => entry.Rank)];
-
-    private static FlowEntry? EntryOf(FlowTable table, EntryNode* node) => node is null ? null : table.Memory.EntryOf(node);
 
     private static uint RandomAddress(Random random) => (uint)((random.Next(4) * 0x4000_0000L) + (random.Next(4) << 20) + (random.Next(64) << 10) + random.Next(1024));
 }

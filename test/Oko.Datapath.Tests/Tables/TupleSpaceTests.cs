@@ -77,16 +77,14 @@ public sealed unsafe class TupleSpaceTests
             table.Lookup(group, packets, seeks);
             for (var packet = 0; packet < LookupGroup.Size; packet++)
             {
-                EntryOf(group.Entries[packet]).Should().BeSameAs(found[packet].Entry);
+                EntryOf(table, group.Entries[packet]).Should().BeSameAs(found[packet].Entry);
                 group.HasFollowing(packet).Should().Be((sought & (1U << packet)) != 0);
                 if (group.HasFollowing(packet) && found[packet].Entry is { Filter: not null })
                 {
-                    EntryOf(group.Following[packet]).Should().BeSameAs(found[packet].Following);
+                    EntryOf(table, group.Following[packet]).Should().BeSameAs(found[packet].Following);
                 }
             }
         }
-
-        FlowEntry? EntryOf(EntryNode* node) => node is null ? null : table.Memory.EntryOf(node);
     }
 
     [TestCase(new[] { 32, 28 }, 2)]
@@ -218,8 +216,11 @@ public sealed unsafe class TupleSpaceTests
         table.Statistics.ActiveCount.Should().Be(2);
     }
 
-    private static List<FlowEntry> Matching(IEnumerable<FlowEntry> entries, FlowKey key) =>
+    /// <summary>The entries that match, in the order of lookup.</summary>
+    internal static List<FlowEntry> Matching(IEnumerable<FlowEntry> entries, FlowKey key) =>
         [.. entries.Where(entry => entry.Pattern.Matches(key)).OrderByDescending(entry => entry.Rank)];
+
+    internal static FlowEntry? EntryOf(FlowTable table, EntryNode* node) => node is null ? null : table.Memory.EntryOf(node);
 
     private static FlowKey RandomKey(Random random)
     {
