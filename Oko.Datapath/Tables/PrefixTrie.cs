@@ -23,6 +23,10 @@ namespace Oko.Datapath.Tables;
 //
 // Read without locks: a slot is one word. A block is filled before a slot names it and stays that slot's as long as the trie lives, also when
 // it says the same 256 times, since a worker may be reading it.
+//
+// SAFETY: the root has a slot for each value of the first 16 bits of an address, a block one for each of the next 8, so every address leads to a slot. A slot
+// is 0, a block (BlockTag) or a node of the table: an entry is taken out of all its slots before its node is retired, and that is valid until the end of
+// the rounds of those who may have seen it. Memory lives as long as the trie, which a lookup keeps (GC.KeepAlive).
 
 /// <summary>The entries of a table that have all in common but an IPv4 prefix of 8 to 24 bits, and whose priorities grow with its length.</summary>
 /// <remarks>Source of the idea: Gupta, Lin, McKeown, "Routing Lookups in Hardware at Memory Access Speeds", IEEE INFOCOM 1998.</remarks>
@@ -31,7 +35,7 @@ internal sealed unsafe class PrefixTrie : EntryHome
     /// <summary>The shortest and the longest prefix.</summary>
     internal const int Shortest = 8, Longest = 24;
 
-    private const int RootBits = 16, RootSlots = 1 << RootBits, BlockSlots = 1 << (Longest - RootBits);
+    private const int RootBits = 16, RootSlots = 1 << RootBits, RootShift = 32 - RootBits, BlockSlots = 1 << (Longest - RootBits);
     private const int SlabSlots = (2 << 20) / sizeof(ulong);
 
     // Nodes and blocks begin at cache lines.
@@ -78,13 +82,12 @@ internal sealed unsafe class PrefixTrie : EntryHome
     internal override EntryNode* Find(ulong* key, ulong bound)
     {
         var address = (uint)key[_word];
-        var slot = Volatile.Read(ref _root[address >> RootBits]);
+        var slot = Volatile.Read(ref _root[address >> RootShift]);
         if ((slot & BlockTag) != 0)
         {
             slot = Volatile.Read(ref *InBlock(slot, address));
         }
 
-        // SAFETY: what a slot names is valid until the end of the round.
         var node = (EntryNode*)slot;
         GC.KeepAlive(this);
         return node is not null && EntryNode.Matches(node, key) ? node : null;
@@ -98,7 +101,7 @@ internal sealed unsafe class PrefixTrie : EntryHome
         var end = group.Open + group.OpenCount;
         for (var open = group.Open; open < end; open++)
         {
-            var slot = _root + (AddressOf(group, *open) >> RootBits);
+            var slot = _root + (AddressOf(group, *open) >> RootShift);
             Prefetch(slot);
             *places++ = (ulong)slot;
         }
@@ -131,7 +134,6 @@ internal sealed unsafe class PrefixTrie : EntryHome
         places = group.Hashes;
         for (var open = group.Open; open < end; open++)
         {
-            // SAFETY: what a slot names is valid until the end of the round.
             var node = (EntryNode*)*places++;
             if (node is not null && node->Rank > group.Ranks[*open] && EntryNode.Matches(node, (ulong*)(group.Keys + *open)))
             {
@@ -231,12 +233,12 @@ internal sealed unsafe class PrefixTrie : EntryHome
         return true;
     }
 
-    /// <summary>The first of the slots that an entry's prefix covers, and how many they are.</summary>
+    /// <summary>The first of the slots that an entry's prefix covers, and how many they are; makes the block that a longer prefix needs.</summary>
     private ulong* SlotsOf(FlowEntry entry, out int count)
     {
         var prefix = (uint)entry.Pattern.Key[_word];
         var length = LengthOf(entry.Pattern.Mask, _word);
-        var slot = _root + (prefix >> RootBits);
+        var slot = _root + (prefix >> RootShift);
         if (length <= RootBits)
         {
             count = 1 << (RootBits - length);

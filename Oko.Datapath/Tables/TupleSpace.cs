@@ -120,7 +120,7 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         var mask = entry.Pattern.Mask;
         if (!_masks.TryGetValue(mask, out var use))
         {
-            _masks[mask] = use = new MaskUse(mask, _step, FamilyOf(mask));
+            _masks[mask] = use = new MaskUse(mask, _step, JoinFamily(mask));
             if (_step < MaskLadder.CoarsestStep && _firstMasks.Add(use.Ladder[0]) && TryCoarsen())
             {
                 PlaceAnew();
@@ -170,8 +170,8 @@ internal sealed unsafe class TupleSpace(EntryMemory memory)
         }
     }
 
-    /// <summary>The family of a mask that was not in use.</summary>
-    private PrefixFamily? FamilyOf(FlowMask mask)
+    /// <summary>Counts a mask that was not in use in its family, null = it has none.</summary>
+    private PrefixFamily? JoinFamily(FlowMask mask)
     {
         if (PrefixFamily.NameOf(mask) is not { } name)
         {
