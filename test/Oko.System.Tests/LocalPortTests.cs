@@ -33,7 +33,7 @@ public sealed class LocalPortTests
         using var network = new Network("okolocal2", 1);
         using var oko = SwitchProcess.StartWithListener(network, 1, "--local", "oko0");
         Network.In(network.SwitchSpace, 10, "ip", "link", "del", "oko0");
-        Await.Until(() => oko.Log.Contains("is back", StringComparison.Ordinal) || oko.Log.Contains("again", StringComparison.Ordinal), 10, "the local port comes back; log: " + oko.Log);
+        Await.Until(() => oko.Log.Contains("is back", StringComparison.Ordinal) || oko.Log.Contains("again", StringComparison.Ordinal), 10, "the local port comes back", () => oko.Log);
         Network.In(network.SwitchSpace, 10, "ip", "addr", "add", "10.99.0.100/24", "dev", "oko0");
         Network.In(network.HostSpace(1), 20, "ping", "-n", "-q", "-c", "3", "-i", "0.1", "10.99.0.100").Should().Contain(" 0% packet loss");
     }

@@ -97,7 +97,7 @@ public sealed class SampleFilterTests
         var target = Filters.CompileSample(name);
         using var controller = OsKen.StartSample(network, 6653, $"samples/filters/{name}/controller.py", target);
         using var oko = SwitchProcess.StartWithListener(network, 2, "--controller", "tcp:127.0.0.1:6653");
-        Await.Until(() => controller.Log.Contains($"{name} is in force", StringComparison.Ordinal), 60, "installation; the log: " + controller.Log);
+        Await.Until(() => controller.Log.Contains($"{name} is in force", StringComparison.Ordinal), 60, "installation", () => controller.Log);
         Await.Until(() => oko.Oko("flow", "list").Contains("filter=1", StringComparison.Ordinal), 20, "entry with the filter");
         oko.Oko("filter", "list").Should().Contain(name);
         if (name != "stateful-firewall")

@@ -49,11 +49,11 @@ public sealed class SecureConnectionTests
             "--private-key", own.Key, "--certificate", own.Certificate, "--ca-cert", authority, "show", "ssl:127.0.0.1:6655");
 
         Show(_stranger.Issue("tool"), _authority.AuthorityPath).ExitCode.Should().NotBe(0);
-        Await.Until(() => oko.Log.Contains("TLS: the peer's certificate 'CN=tool' is not signed by an authority of", StringComparison.Ordinal), 10, "the check that failed");
+        Await.Until(() => oko.Log.Contains("TLS: the peer's certificate 'CN=tool' is not signed by an authority of", StringComparison.Ordinal), 10, "the check that failed", () => oko.Log);
 
         // The other way round: the tool refuses the switch, and says so with an alert.
         Show(_authority.Issue("tool"), _stranger.AuthorityPath).ExitCode.Should().NotBe(0);
-        Await.Until(() => oko.Log.Contains("TLS: the peer refuses: ", StringComparison.Ordinal), 10, "the alert of the tool");
+        Await.Until(() => oko.Log.Contains("TLS: the peer refuses: ", StringComparison.Ordinal), 10, "the alert of the tool", () => oko.Log);
         oko.Log.Should().Contain("unknown ca");
     }
 
@@ -69,12 +69,12 @@ public sealed class SecureConnectionTests
     }
 
     [Test]
-    public void OsKen_OfAnotherAuthority_EachSideNamesItsCheck()
+    public void OsKen_OfAnotherAuthority_IsRefusedAndTheLogSaysWhy()
     {
         using var network = new Network("okotls", 1);
         using var controller = OsKen.Start(network, 6653, "samples/mininet/learning_switch.py", [.. OsKenOptions(_stranger), "--ofp-ssl-listen-port", "6653"]);
         using var oko = SwitchProcess.Start(network, ["--port", "p1=1", "--controller", "ssl:127.0.0.1:6653", .. _files]);
-        Await.Until(() => oko.Log.Contains("'CN=controller' is not signed by an authority of", StringComparison.Ordinal), 20, "the check that failed");
+        Await.Until(() => oko.Log.Contains("'CN=controller' is not signed by an authority of", StringComparison.Ordinal), 20, "the check that failed", () => oko.Log);
     }
 
     [Test]

@@ -3,6 +3,7 @@ using System.Net.Http;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Oko.System.Tests.Lab;
 
@@ -56,12 +57,14 @@ public sealed class OsKen : IDisposable
         }
     }
 
-    /// <summary>Starts an application without HTTP.</summary>
-    public static OsKen Start(Network network, int port, string application, params string[] options) => new(network, port, application, options);
+    /// <summary>Starts an application without HTTP and waits until it listens.</summary>
+    public static OsKen Start(Network network, int port, string application, params string[] options) =>
+        new OsKen(network, port, application, options).Listening(port);
 
-    /// <summary>Starts the controller of a sample filter, which is to upload that object.</summary>
+    /// <summary>Starts the controller of a sample filter, which is to upload that object, and waits until it listens.</summary>
     public static OsKen StartSample(Network network, int port, string application, string target) =>
-        new(network, port, application, [], $"PYTHONPATH={Path.Combine(SwitchProcess.Repository, "samples", "controllers")}", $"OKO_FILTER={target}");
+        new OsKen(network, port, application, [], $"PYTHONPATH={Path.Combine(SwitchProcess.Repository, "samples", "controllers")}", $"OKO_FILTER={target}")
+            .Listening(port);
 
     /// <summary>Starts <c>ofctl_http.py</c> and waits until it answers.</summary>
     public static OsKen StartHttp(Network network, int port, params string[] options)
@@ -99,6 +102,24 @@ public sealed class OsKen : IDisposable
         Kill();
         _process.Dispose();
         Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>Waits for the port, so that what a test allows for the switch is not spent on Python's start.</summary>
+    private OsKen Listening(int port)
+    {
+        // proc(5), /proc/net/tcp: "sl local_address rem_address st", state 0A is LISTEN; the process's own file is of its namespace.
+        var socket = new Regex($"^ *[0-9]+: [0-9A-F]+:{port:X4} [0-9A-F]+:0000 0A ", RegexOptions.Multiline);
+        try
+        {
+            Await.Until(() => _process.HasExited || socket.IsMatch(File.ReadAllText($"/proc/{_process.Id}/net/tcp")), 60, $"os-ken on port {port}", () => Log);
+            _process.HasExited.Should().BeFalse("os-ken must run; its log: {0}", Log);
+            return this;
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     private JsonElement Answer(Task<HttpResponseMessage> request)
