@@ -3,8 +3,8 @@ using Oko.Datapath.Interop;
 
 namespace Oko.Datapath.AfXdp;
 
-// What sockets of several ports must agree about: who can share a registration, how many chunks each may keep waiting
-// in its fill ring, and how the chunks of a closed port come home. Ports are opened and closed on the control thread
+// What sockets of several ports must agree about: who can share a registration, how many chunks each may leave with
+// the kernel, and how the chunks of a closed port come home. Ports are opened and closed on the control thread
 // while the worker runs on the same memory; only CollectReturned touches the worker's free list, and only the worker
 // calls it.
 public sealed partial class Umem
@@ -51,7 +51,7 @@ public sealed partial class Umem
     }
 
     /// <summary>
-    /// How many chunks a new socket may keep in its fill ring: the ring's size while there is plenty, later half of what
+    /// How many chunks a new socket may leave with the kernel at most (<see cref="FillDepth"/>): the ring's size while there is plenty, later half of what
     /// is left. A quarter of all chunks is never promised, so that the switch can copy packets however many ports it has.
     /// Any thread.
     /// </summary>

@@ -18,7 +18,7 @@ internal sealed unsafe partial class AfXdpLane
         for (var asked = 0; asked < _sockets.Length && received == 0; asked++)
         {
             var socket = _sockets[_nextQueue];
-            received = ReceiveFrom(socket, batch, (uint)capacity);
+            received = ReceiveFrom(socket, ref _depths[_nextQueue], batch, (uint)capacity);
             _receiveQueue = (uint)socket.Queue;
 
             // The queue that was asked goes last in the next round, so that a busy one cannot starve the others.
@@ -28,7 +28,7 @@ internal sealed unsafe partial class AfXdpLane
         return received;
     }
 
-    private int ReceiveFrom(XdpSocket socket, FrameDescriptor* batch, uint capacity)
+    private int ReceiveFrom(XdpSocket socket, ref FillDepth depth, FrameDescriptor* batch, uint capacity)
     {
         ref var ring = ref socket.Receive;
         var count = ring.Peek(capacity);
@@ -38,33 +38,38 @@ internal sealed unsafe partial class AfXdpLane
             count = ring.Peek(capacity);
         }
 
-        if (socket.IsScattered)
+        if (count == 0)
         {
-            return ReceivePieces(socket, batch, count);
+            return 0;
         }
 
+        var packets = socket.IsScattered ? ReadPieces(socket, batch, count) : ReadPackets(ref ring, batch, count);
+        ring.Release(count);
+
+        // What waits is looked at only when it can be much: the counter is in a cache line that the kernel writes.
+        depth.Take(count, count == capacity && ring.Peek(FillDepth.Behind) == FillDepth.Behind);
+        return packets;
+    }
+
+    private int ReadPackets(ref ConsumerRing ring, FrameDescriptor* batch, uint count)
+    {
         for (var n = 0u; n < count; n++)
         {
-            // SAFETY: the batch has room for capacity descriptors, count of them are in the ring.
+            // SAFETY: the batch has room for the capacity that ReceiveFrom asked for, and count descriptors are in the ring.
             batch[n] = ring.ReadDescriptor(n);
             Release(batch[n].Address);
-        }
-
-        if (count > 0)
-        {
-            ring.Release(count);
         }
 
         return (int)count;
     }
 
-    /// <summary>Receives where packets may take several descriptors; at most as many packets as descriptors.</summary>
-    private int ReceivePieces(XdpSocket socket, FrameDescriptor* batch, uint count)
+    /// <summary>Where packets may take several descriptors; at most as many packets as descriptors.</summary>
+    private int ReadPieces(XdpSocket socket, FrameDescriptor* batch, uint count)
     {
         var packets = 0;
         for (var n = 0u; n < count; n++)
         {
-            // SAFETY: as in ReceiveFrom, and packets <= n.
+            // SAFETY: as in ReadPackets, and packets <= n.
             var piece = socket.Receive.ReadDescriptor(n);
             Release(piece.Address);
             if (piece.Options == 0 && !socket.Joiner.IsOpen)
@@ -77,21 +82,16 @@ internal sealed unsafe partial class AfXdpLane
             }
         }
 
-        if (count > 0)
-        {
-            socket.Receive.Release(count);
-        }
-
         return packets;
     }
 
-    private void Refill(XdpSocket socket, int target)
+    private void Refill(XdpSocket socket, ref FillDepth depth)
     {
         ref var fill = ref socket.Fill;
-        var pending = fill.Pending;
-        if (pending < (uint)target)
+        var room = depth.Room;
+        if (room > 0)
         {
-            var room = fill.Reserve((uint)target - pending);
+            room = fill.Reserve(room);
             var written = 0u;
             while (written < room && _umem.Frames.TryAllocate(out var address))
             {
@@ -100,6 +100,7 @@ internal sealed unsafe partial class AfXdpLane
             }
 
             fill.Submit(written);
+            depth.Post(written);
         }
 
         if (fill.NeedsWakeup)

@@ -28,7 +28,9 @@ internal sealed unsafe partial class AfXdpLane : PortLane, IDisposable
     private readonly LiveFrameInjector? _injector;
     private readonly int _chunkShift;
     private readonly ulong _jumboStart;
-    private readonly int[] _fillTargets;
+
+    /// <summary>By socket.</summary>
+    private readonly FillDepth[] _depths;
 
     /// <summary>Per chunk: 1 while it is in the kernel's hands through this lane, so that none is lost when it closes.</summary>
     private readonly byte[] _held;
@@ -47,7 +49,7 @@ internal sealed unsafe partial class AfXdpLane : PortLane, IDisposable
     /// <param name="port">The port.</param>
     /// <param name="sockets">The lane's sockets, at least one, in the order of their queues, all on one memory.</param>
     /// <param name="injector">Sends by test runs, or null.</param>
-    /// <param name="ringSize">Chunks that a fill ring may hold.</param>
+    /// <param name="ringSize">Chunks that each socket may leave with the kernel: as many as its rings have entries.</param>
     internal AfXdpLane(AfXdpPort port, XdpSocket[] sockets, LiveFrameInjector? injector, int ringSize)
         : base(port, sockets[0].Umem)
     {
@@ -63,7 +65,7 @@ internal sealed unsafe partial class AfXdpLane : PortLane, IDisposable
         _chunkShift = System.Numerics.BitOperations.Log2((uint)_umem.FrameSize);
         _jumboStart = _umem.JumboStart;
         _held = GC.AllocateArray<byte>(_umem.FrameCount, pinned: true);
-        _fillTargets = [.. sockets.Select(_ => _umem.ReserveFill(ringSize))];
+        _depths = [.. sockets.Select(_ => new FillDepth(_umem.ReserveFill(ringSize)))];
         if (_injector is not null)
         {
             _umem.Features.Add(port.InterfaceIndex, allowed => Volatile.Write(ref _mayInject, allowed));
@@ -257,7 +259,7 @@ internal sealed unsafe partial class AfXdpLane : PortLane, IDisposable
 
         for (var index = 0; index < _sockets.Length; index++)
         {
-            Refill(_sockets[index], _fillTargets[index]);
+            Refill(_sockets[index], ref _depths[index]);
         }
 
         var now = Environment.TickCount64;
@@ -277,9 +279,9 @@ internal sealed unsafe partial class AfXdpLane : PortLane, IDisposable
         }
 
         _queues?.Dispose();
-        foreach (var granted in _fillTargets)
+        foreach (var depth in _depths)
         {
-            _umem.ReleaseFill(granted);
+            _umem.ReleaseFill(depth.Most);
         }
 
         // No socket is left, so nobody else holds these chunks: neither the rings nor the kernel's own lists.

@@ -54,7 +54,11 @@ class OkoSwitch(Switch):
             command += ['--listen', 'ptcp:%d' % self.listenPort]
         if self.failMode:
             command += ['--fail-mode', self.failMode]
-        command += self.opts.split()
+        options = self.opts.split()
+        if '--ring-size' not in options:
+            # 16 MiB of packet memory for each of the many switches on one machine, instead of 128.
+            options += ['--ring-size', '1024']
+        command += options
         with open(self.log, 'w') as log:
             self.process = self.popen(command, stdout=subprocess.PIPE, stderr=log, universal_newlines=True)
         ready, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)

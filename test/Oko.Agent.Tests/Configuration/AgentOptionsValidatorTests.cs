@@ -60,7 +60,7 @@ public sealed class AgentOptionsValidatorTests
         options.Ports.Should().BeEmpty();
     }
 
-    [TestCase(null, 2048)]
+    [TestCase(null, 8192)]
     [TestCase("64", 64)]
     [TestCase("32768", 32768)]
     public void Validate_RingSize_IsTaken(string? text, int size) =>

@@ -8,7 +8,9 @@ namespace Oko.System.Tests.Lab;
 /// <summary>A thread in the switch's namespace that floods between its ports, and owns them.</summary>
 internal sealed unsafe class Bounce : IDisposable
 {
-    private readonly Umem _umem = new(8192);
+    private const int FrameCount = 8192;
+
+    private readonly Umem _umem = new(FrameCount);
     private readonly AfXdpOptions _options;
     private readonly Thread _thread;
     private readonly ManualResetEventSlim _ready = new();
@@ -124,11 +126,10 @@ internal sealed unsafe class Bounce : IDisposable
         Open(names[^1]);
         Ports[0].Lanes[0].Reap();
         Close(0);
-        Open(names[^1]);
-        Ports[0].Lanes[0].Reap();
-        LostFrames = 8192 - 2048 - _umem.Frames.FreeCount;
+        using var last = AfXdpPort.Open(names[^1], 1, [_umem], _options with { RingSize = AfXdpOptions.MinRingSize });
+        last.Lanes[0].Reap();
+        LostFrames = FrameCount - AfXdpOptions.MinRingSize - _umem.Frames.FreeCount;
         LostBuffers = Umem.JumboCount - _umem.Frames.FreeJumboCount;
-        Close(0);
     }
 
     private void Apply(LinkEvent happened)
