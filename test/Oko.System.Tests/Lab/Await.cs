@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Oko.System.Tests.Lab;
 
 /// <summary>Waits for what another process does and does not announce.</summary>
@@ -8,16 +6,9 @@ public static class Await
     /// <summary>Asks again until it holds; fails the test after <paramref name="seconds"/>, with what <paramref name="log"/> says then.</summary>
     public static void Until(Func<bool> condition, int seconds, string what, Func<string>? log = null)
     {
-        var clock = Stopwatch.StartNew();
-        while (!condition())
+        if (!SpinWait.SpinUntil(condition, TimeSpan.FromSeconds(seconds)))
         {
-            if (clock.Elapsed > TimeSpan.FromSeconds(seconds))
-            {
-                Assert.Fail($"not within {seconds} s: {what}{(log is null ? string.Empty : $"; the log:\n{log()}")}");
-            }
-
-            // Not at once again: on two cores, what is waited for would get the less of them for it.
-            Thread.Sleep(5);
+            Assert.Fail($"not within {seconds} s: {what}{(log is null ? string.Empty : $"; the log:\n{log()}")}");
         }
     }
 }
