@@ -28,10 +28,13 @@ class OkoSwitch(Switch):
     the switch learns addresses by itself.
     """
 
-    def __init__(self, name, failMode=None, **params):
-        """failMode: 'secure' or 'standalone', what happens without a controller; None leaves it to the switch"""
+    def __init__(self, name, failMode=None, ringSize=1024, **params):
+        """failMode: 'secure' or 'standalone', what happens without a controller; None leaves it to the switch.
+        ringSize: packets that may wait at a port, 16 KiB of memory each, which many switches on one machine share;
+        None leaves it to the switch (8192) or to opts"""
         super().__init__(name, **params)
         self.failMode = failMode
+        self.ringSize = ringSize
         self.folder = tempfile.mkdtemp(prefix='oko-%s-' % name)
         self.log = os.path.join(self.folder, 'log')
         self.management = os.path.join(self.folder, 'oko.sock')
@@ -54,11 +57,9 @@ class OkoSwitch(Switch):
             command += ['--listen', 'ptcp:%d' % self.listenPort]
         if self.failMode:
             command += ['--fail-mode', self.failMode]
-        options = self.opts.split()
-        if '--ring-size' not in options:
-            # 16 MiB of packet memory for each of the many switches on one machine, instead of 128.
-            options += ['--ring-size', '1024']
-        command += options
+        if self.ringSize:
+            command += ['--ring-size', str(self.ringSize)]
+        command += self.opts.split()
         with open(self.log, 'w') as log:
             self.process = self.popen(command, stdout=subprocess.PIPE, stderr=log, universal_newlines=True)
         ready, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
