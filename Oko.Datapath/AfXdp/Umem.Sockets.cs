@@ -51,9 +51,9 @@ public sealed partial class Umem
     }
 
     /// <summary>
-    /// How many chunks a new socket may leave with the kernel at most (<see cref="FillDepth"/>): the ring's size while there is plenty, later half of what
-    /// is left. A quarter of all chunks is never promised, so that the switch can copy packets however many ports it has.
-    /// Any thread.
+    /// How many chunks a new socket may leave with the kernel at most (<see cref="FillDepth"/>): the ring's size while there
+    /// is plenty, later half of what is left. A quarter of all chunks is never promised, so that the switch can copy packets
+    /// however many ports it has. Any thread.
     /// </summary>
     internal int ReserveFill(int wanted)
     {
