@@ -61,8 +61,8 @@ public sealed class AfXdpPort : DevicePort
     public override string ModeText =>
         $"AF_XDP {(IsNative ? "native" : "generic")} {(IsZeroCopy ? "zero-copy" : "copy")}{(_resources.Sockets[0].IsBusyPolling ? ", busy poll" : string.Empty)}, transmit by {(IsInjecting ? "live frames" : "sendto")}";
 
-    /// <summary>Whether large batches now leave by BPF test runs; see <c>LiveFrameInjector</c>.</summary>
-    public bool IsInjecting => _lanes.Any(lane => lane.IsInjecting);
+    /// <summary>Whether large batches of all lanes now leave by BPF test runs; see <c>LiveFrameInjector</c>. News of the device reach one lane after the other.</summary>
+    public bool IsInjecting => _lanes.All(lane => lane.IsInjecting);
 
     /// <summary>Packets that left by BPF test runs.</summary>
     public long InjectedPackets => _lanes.Sum(lane => lane.InjectedPackets);
