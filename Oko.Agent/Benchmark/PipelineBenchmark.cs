@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using Oko.Agent.Controllers;
 using Oko.Agent.Rules;
+using Oko.Datapath.AfXdp;
 using Oko.Datapath.Benchmark;
 using Oko.Datapath.Pipeline;
 using Oko.Datapath.Workers;
@@ -19,14 +20,18 @@ public static class PipelineBenchmark
     /// <summary>The port that packets come from.</summary>
     public const uint InPort = 1;
 
-    private const int MaxPorts = 255;
+    /// <summary>What is behind so many bytes of a packet of a capture is left out.</summary>
+    public const int MaxPacketBytes = FrameBytes - Umem.Headroom;
+
+    private const int MaxPorts = 255, FrameBytes = 2048;
 
     /// <summary>Runs it.</summary>
     /// <param name="entries">Flow-mods that add the flow entries, in order.</param>
     /// <param name="options">What to send.</param>
+    /// <param name="capture">Packets that are played over and over in their order, instead of flows made to hit the entries; the caller's. One worker.</param>
     /// <exception cref="OpenFlowErrorException">The switch refuses an entry.</exception>
     /// <exception cref="ArgumentException">No packet of port 1 can match an entry of table 0, or the entries name too many ports.</exception>
-    public static PipelineFigures Run(IReadOnlyList<FlowMod> entries, PipelineBenchmarkOptions options)
+    public static PipelineFigures Run(IReadOnlyList<FlowMod> entries, PipelineBenchmarkOptions options, PacketTrace? capture = null)
     {
         var outputs = OutputsOf(entries);
         if (outputs.Count > MaxPorts)
@@ -34,16 +39,10 @@ public static class PipelineBenchmark
             throw new ArgumentException($"the entries output to {outputs.Count} ports; allowed are {MaxPorts} here");
         }
 
-        using var trace = new FlowTrace(options.Flows, options.PacketBytes);
-        var sampler = new FlowSampler(entries, InPort, options.Seed);
-        for (var flow = 0; flow < options.Flows; flow++)
-        {
-            trace.Add(sampler.Next());
-        }
-
+        using var flows = capture is null ? SampleFlows(entries, options) : null;
         using var datapath = new Oko.Datapath.Workers.Datapath(new DatapathOptions
         {
-            FrameCount = TracePort.SegmentPackets + TracePort.SpareFrames, Workers = options.Workers,
+            FrameCount = TracePort.SegmentPackets + TracePort.SpareFrames, FrameSize = FrameBytes, Workers = options.Workers,
             Cpus = options.Cpu < 0 ? [] : [.. Enumerable.Range(options.Cpu, options.Workers)],
         });
         using var rules = new RuleManager(datapath, new RuleManagerOptions(), NullLogger<RuleManager>.Instance);
@@ -54,17 +53,16 @@ public static class PipelineBenchmark
         }
 
         var adding = Stopwatch.GetElapsedTime(clock).TotalMilliseconds;
-        var source = new TracePort(datapath.Umems, InPort, trace, options.Seed, options.BurstScale);
-        datapath.AddPort(source);
+        var play = flows is not null ? AddSource(datapath, flows, options) : AddSource(datapath, capture!);
         foreach (var port in outputs)
         {
             datapath.AddPort(new NullPort(datapath.Umems, port));
         }
 
         datapath.Start();
-        Warm(source, options);
+        Warm(play, options);
         var before = Tally.Of(datapath);
-        var rounds = Enumerable.Range(0, options.Rounds).Select(_ => source.Play(options.Packets)).ToList();
+        var rounds = Enumerable.Range(0, options.Rounds).Select(_ => play(options.Packets)).ToList();
         var after = Tally.Of(datapath);
         datapath.Stop();
         return new PipelineFigures
@@ -85,13 +83,39 @@ public static class PipelineBenchmark
         };
     }
 
+    private static Func<long, PlayFigures> AddSource(Oko.Datapath.Workers.Datapath datapath, FlowTrace flows, PipelineBenchmarkOptions options)
+    {
+        var source = new TracePort(datapath.Umems, InPort, flows, options.Seed, options.BurstScale);
+        datapath.AddPort(source);
+        return source.Play;
+    }
+
+    private static Func<long, PlayFigures> AddSource(Oko.Datapath.Workers.Datapath datapath, PacketTrace capture)
+    {
+        var source = new CapturePort(datapath.Umem, InPort, capture);
+        datapath.AddPort(source);
+        return packets => source.Play(packets, Timeout.InfiniteTimeSpan);
+    }
+
+    private static FlowTrace SampleFlows(IReadOnlyList<FlowMod> entries, PipelineBenchmarkOptions options)
+    {
+        var sampler = new FlowSampler(entries, InPort, options.Seed);
+        var trace = new FlowTrace(options.Flows, options.PacketBytes);
+        for (var flow = 0; flow < options.Flows; flow++)
+        {
+            trace.Add(sampler.Next());
+        }
+
+        return trace;
+    }
+
     /// <summary>Until the compiler has seen the code run and made the final version of it.</summary>
-    private static void Warm(TracePort source, PipelineBenchmarkOptions options)
+    private static void Warm(Func<long, PlayFigures> play, PipelineBenchmarkOptions options)
     {
         var clock = Stopwatch.StartNew();
         do
         {
-            source.Play(Math.Min(options.Packets, TracePort.SegmentPackets));
+            play(Math.Min(options.Packets, TracePort.SegmentPackets));
         }
         while (clock.Elapsed < options.WarmUp);
     }

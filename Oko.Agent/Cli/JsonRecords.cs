@@ -84,7 +84,7 @@ internal sealed record BenchFilterJson(
 
 /// <summary>The result of <c>oko bench pipeline</c>.</summary>
 internal sealed record BenchPipelineJson(
-    string Name, string Machine, int Entries, int Masks, double AddMilliseconds, int Flows, int PacketBytes, ulong Seed, long Packets, int Rounds,
+    string Name, string Machine, int Entries, int Masks, double AddMilliseconds, int? Flows, int? CapturePackets, double PacketBytes, ulong Seed, long Packets, int Rounds,
     double MedianNanoseconds, double BestNanoseconds, double WorstNanoseconds, double PacketsPerSecond,
     long Lookups, long Matched, long Sent, long ToController, IReadOnlyDictionary<string, long> Drops, long AllocatedBytes, double AllocatedBytesPerPacket);
 

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using Oko.Agent.Benchmark;
 using Oko.Bpf.Maps;
+using Oko.Datapath.Benchmark;
 using Oko.OpenFlow.Messages;
 using Oko.OpenFlow.Wire;
 
@@ -38,9 +39,17 @@ internal static class PipelineBenchCommand
             HelpName = "SCALE",
         };
         bursts.Validators.Add(result => BenchNumbers.Check(result, result.GetValueOrDefault<double>() is >= 0 and <= 10_000, "0 to 10000"));
+        var replay = new Option<string?>("--replay") { Description = "Capture of Ethernet frames (pcap or pcapng), played over and over instead of flows; each is copied as it is received.", HelpName = "FILE" };
+        replay.Validators.Add(result =>
+        {
+            if (new Option[] { flows, size, bursts, workers }.FirstOrDefault(option => result.GetResult(option) is { Implicit: false }) is { } other)
+            {
+                result.AddError($"--replay goes without {other.Name}: packets are those of the capture, and one forwarding thread has them.");
+            }
+        });
         var command = CliRoot.Make(
             "pipeline", "Runs packets in memory through rule manager, tables and worker and prints what a packet costs.",
-            entries, rules, flows, packets, size, rounds, seed, workers, cpu, bursts);
+            entries, rules, flows, packets, size, replay, rounds, seed, workers, cpu, bursts);
         command.Validators.Add(result =>
         {
             if (result.GetResult(entries) is null == result.GetResult(rules) is null)
@@ -59,17 +68,19 @@ internal static class PipelineBenchCommand
             var path = parsed.GetValue(entries);
             var set = parsed.GetValue(rules);
             var mods = path is null ? RuleGenerator.Generate(set!.Value.Kind, set.Value.Count, options.Seed) : FlowFile.Read(path);
-            Write(path ?? string.Create(CultureInfo.InvariantCulture, $"{set!.Value.Kind}:{set.Value.Count}").ToLowerInvariant(), Run(mods, options), options, terminal, format);
+            using var capture = parsed.GetValue(replay) is { } played ? new PacketTrace(PacketFile.ReadWhole(played), PipelineBenchmark.MaxPacketBytes) : null;
+            var name = path ?? string.Create(CultureInfo.InvariantCulture, $"{set!.Value.Kind}:{set.Value.Count}").ToLowerInvariant();
+            Write(Describe(name, Run(mods, options, capture), options, capture), options, terminal, format);
             return Task.FromResult(ExitCode.Success);
         });
         return command;
     }
 
-    private static PipelineFigures Run(IReadOnlyList<FlowMod> entries, PipelineBenchmarkOptions options)
+    private static PipelineFigures Run(IReadOnlyList<FlowMod> entries, PipelineBenchmarkOptions options, PacketTrace? capture)
     {
         try
         {
-            return PipelineBenchmark.Run(entries, options);
+            return PipelineBenchmark.Run(entries, options, capture);
         }
         catch (Exception exception) when (exception is OpenFlowErrorException or ArgumentException)
         {
@@ -77,13 +88,15 @@ internal static class PipelineBenchCommand
         }
     }
 
-    private static void Write(string name, PipelineFigures figures, PipelineBenchmarkOptions options, Terminal terminal, OutputFormat format)
+    private static BenchPipelineJson Describe(string name, PipelineFigures figures, PipelineBenchmarkOptions options, PacketTrace? capture) => new(
+        name, Machine.Describe(), figures.Entries, figures.Masks, Round(figures.AddMilliseconds), capture is null ? options.Flows : null, capture?.Count,
+        capture is null ? options.PacketBytes : Round((double)capture.Bytes / capture.Count), options.Seed, figures.Packets, options.Rounds,
+        Round(figures.MedianNanoseconds), Round(figures.Nanoseconds[0]), Round(figures.Nanoseconds[^1]), Math.Round(figures.PacketsPerSecond),
+        figures.Lookups, figures.Matched, figures.Sent, figures.ToController, figures.Drops, figures.AllocatedBytes,
+        Math.Round((double)figures.AllocatedBytes / figures.Packets, 6));
+
+    private static void Write(BenchPipelineJson outcome, PipelineBenchmarkOptions options, Terminal terminal, OutputFormat format)
     {
-        var outcome = new BenchPipelineJson(
-            name, Machine.Describe(), figures.Entries, figures.Masks, Round(figures.AddMilliseconds), options.Flows, options.PacketBytes, options.Seed, figures.Packets, options.Rounds,
-            Round(figures.MedianNanoseconds), Round(figures.Nanoseconds[0]), Round(figures.Nanoseconds[^1]), Math.Round(figures.PacketsPerSecond),
-            figures.Lookups, figures.Matched, figures.Sent, figures.ToController, figures.Drops, figures.AllocatedBytes,
-            Math.Round((double)figures.AllocatedBytes / figures.Packets, 6));
         if (format == OutputFormat.Json)
         {
             terminal.WriteJson(outcome, JsonOutput.Instance.BenchPipelineJson);
@@ -92,7 +105,7 @@ internal static class PipelineBenchCommand
 
         var text = terminal.Output;
         text.WriteLine($"{outcome.Name}: {outcome.Entries} entries, {outcome.Masks} masks, added in {outcome.AddMilliseconds} ms; {outcome.Machine}");
-        text.WriteLine($"{outcome.Flows} flows, {outcome.PacketBytes} bytes, {options.Packets} packets in each of {outcome.Rounds} rounds, seed {outcome.Seed}");
+        text.WriteLine($"{(outcome.CapturePackets is null ? $"{outcome.Flows} flows" : $"{outcome.CapturePackets} packets of a capture")}, {outcome.PacketBytes} bytes, {options.Packets} packets in each of {outcome.Rounds} rounds, seed {outcome.Seed}");
         text.WriteLine($"time per packet: {outcome.MedianNanoseconds} ns (median of the rounds), {outcome.BestNanoseconds} ns (best), {outcome.WorstNanoseconds} ns (worst); {outcome.PacketsPerSecond / 1e6:F2} million packets/s");
         text.WriteLine($"lookups: {outcome.Lookups}, {100.0 * outcome.Matched / Math.Max(1, outcome.Lookups):F2} % found an entry; sent {outcome.Sent}, to controllers {outcome.ToController}, dropped: {(outcome.Drops.Count == 0 ? "0" : string.Join(", ", outcome.Drops.Select(drop => $"{drop.Value} {drop.Key}")))}");
         text.WriteLine($"allocated: {outcome.AllocatedBytes} bytes");

@@ -67,24 +67,5 @@ public sealed class BenchCommandTests
         return packet;
     }
 
-
-    private string Capture(IEnumerable<byte[]> packets, int linkType = 1)
-    {
-        var path = Path.Combine(_folder, Path.GetRandomFileName());
-        using var file = new BinaryWriter(File.Create(path));
-        foreach (var number in new[] { unchecked((int)0xA1B2C3D4), 0x00040002, 0, 0, 262144, linkType })
-        {
-            file.Write(number);
-        }
-
-        foreach (var packet in packets)
-        {
-            file.Write(new byte[8]);
-            file.Write(packet.Length);
-            file.Write(packet.Length);
-            file.Write(packet);
-        }
-
-        return path;
-    }
+    private string Capture(IEnumerable<byte[]> packets, int linkType = 1) => CaptureFile.Write(_folder, packets, linkType: linkType);
 }

@@ -112,23 +112,5 @@ public sealed class ChainBenchTests
         return frame;
     }
 
-    private string Capture(IEnumerable<byte[]> packets, int? wireBytes = null)
-    {
-        var path = Path.Combine(_folder, Path.GetRandomFileName());
-        using var file = new BinaryWriter(File.Create(path));
-        foreach (var number in new[] { unchecked((int)0xA1B2C3D4), 0x00040002, 0, 0, 262144, 1 })
-        {
-            file.Write(number);
-        }
-
-        foreach (var packet in packets)
-        {
-            file.Write(new byte[8]);
-            file.Write(packet.Length);
-            file.Write(wireBytes ?? packet.Length);
-            file.Write(packet);
-        }
-
-        return path;
-    }
+    private string Capture(IEnumerable<byte[]> packets, int? wireBytes = null) => CaptureFile.Write(_folder, packets, wireBytes);
 }

@@ -98,22 +98,6 @@ public sealed class FilterRunTests
         var packet = new byte[64];
         packet[12] = 0x08;
         packet[14] = 0x45;
-        var path = Path.Combine(_folder, Path.GetRandomFileName());
-        using var file = new BinaryWriter(File.Create(path));
-        foreach (var number in new[] { unchecked((int)0xA1B2C3D4), 0x00040002, 0, 0, 262144, 1 })
-        {
-            file.Write(number);
-        }
-
-        foreach (var micros in times)
-        {
-            file.Write(Start);
-            file.Write(micros);
-            file.Write(packet.Length);
-            file.Write(packet.Length);
-            file.Write(packet);
-        }
-
-        return path;
+        return CaptureFile.Write(_folder, times.Select(micros => (Start, micros, packet)));
     }
 }

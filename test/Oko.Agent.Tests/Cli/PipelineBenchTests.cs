@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Oko.Agent.Benchmark;
 using Oko.Agent.Cli;
 
 namespace Oko.Agent.Tests.Cli;
@@ -58,6 +59,30 @@ public sealed class PipelineBenchTests
     }
 
     [Test]
+    public async Task BenchPipeline_Replay_PlaysTheCaptureInItsOrderOverAndOver()
+    {
+        byte[][] packets = [Udp(4), Udp(4), Udp(6), new byte[20], new byte[3000]];
+        var entries = Write("priority=1,udp,nw_dst=10.0.0.4,actions=dec_ttl,output:2", "priority=1,udp,nw_dst=10.0.0.6,actions=output:2,output:3");
+        var figures = await Run(["--entries", entries, "--replay", CaptureFile.Write(_folder, packets), "--packets", "3001", "--rounds", "2", "--format", "json"]);
+        figures.TryGetProperty("flows", out _).Should().BeFalse();
+        figures.GetProperty("capture_packets").GetInt32().Should().Be(5);
+        figures.GetProperty("packet_bytes").GetDouble().Should().Be((60 + 60 + 60 + 20 + PipelineBenchmark.MaxPacketBytes) / 5.0);
+        figures.GetProperty("packets").GetInt64().Should().Be(6002);
+        // The rounds go on where the one before, or warming up, ended: one packet more than a multiple of five in each.
+        figures.GetProperty("sent").GetInt64().Should().BeInRange(4800, 4804);
+        figures.GetProperty("matched").GetInt64().Should().BeInRange(3600, 3602);
+        figures.GetProperty("drops").GetProperty("table_miss").GetInt64().Should().BeInRange(2400, 2402);
+        figures.GetProperty("allocated_bytes").GetInt64().Should().Be(0);
+    }
+
+    [Test]
+    public async Task BenchPipeline_ReplayWithWhatMakesFlows_IsRefused([Values("--flows", "--packet-size", "--bursts", "--workers")] string option)
+    {
+        var capture = CaptureFile.Write(_folder, [Udp(4)]);
+        (await Fail(ExitCode.Usage, "--rules", "exact:1", "--replay", capture, option, "60")).Should().Contain($"--replay goes without {option}");
+    }
+
+    [Test]
     public async Task BenchPipeline_Table_NamesWhatWasMeasured()
     {
         var outcome = await ManagementBench.RunLocalAsync("bench", "pipeline", "--rules", "prefix:16", "--flows", "5", "--packets", "100", "--rounds", "1");
@@ -76,11 +101,25 @@ public sealed class PipelineBenchTests
         (await Fail(ExitCode.Usage, "--rules", "acl:5", "--packet-size", "59")).Should().Contain("60 to 1514");
         (await Fail(ExitCode.Usage, "--rules", "acl:5", "--bursts", "-1")).Should().Contain("0 to 10000");
         (await Fail(ExitCode.Usage, "--entries", Path.Combine(_folder, "none"))).Should().Contain("ovs-ofctl add-flows");
+        (await Fail(ExitCode.Usage, "--rules", "acl:5", "--replay", Path.Combine(_folder, "none"))).Should().Contain("pcap or pcapng");
         (await Fail(ExitCode.Failure, "--entries", Write("# nothing"))).Should().Contain("no entries");
         (await Fail(ExitCode.Failure, "--entries", Write("tcp,actions=drop", "colour=red,actions=drop"))).Should().Contain("line 2").And.Contain("colour");
         (await Fail(ExitCode.Failure, "--entries", Write("filter=1,actions=drop"))).Should().Contain("filter");
         (await Fail(ExitCode.Failure, "--entries", Write("in_port=2,actions=drop"))).Should().Contain("port 1");
         (await Fail(ExitCode.Failure, "--entries", Write([.. Enumerable.Range(2, 300).Select(port => $"priority={port},ip,actions=output:{port}")]))).Should().Contain("255");
+    }
+
+    private static byte[] Udp(byte lastOfDestination)
+    {
+        var packet = new byte[60];
+        packet[12] = 0x08;
+        packet[14] = 0x45;
+        packet[17] = 46;
+        packet[22] = 64;
+        packet[23] = 17;
+        packet[30] = 10;
+        packet[33] = lastOfDestination;
+        return packet;
     }
 
     private static async Task<JsonElement> Run(string[] arguments)
