@@ -121,12 +121,15 @@ internal sealed unsafe class EntryMemory
         if (_used == Capacity)
         {
             _slabs.Add((nint)Mman.Allocate((nuint)(SlabBytes * _planes)));
-            // Replaced as a whole; whoever sees a node with a new number sees these.
-            var (entries, programs) = (_entries, _programs);
-            Array.Resize(ref entries, Math.Max(Capacity, entries.Length * 2));
-            Array.Resize(ref programs, entries.Length);
-            Volatile.Write(ref _entries, entries);
-            Volatile.Write(ref _programs, programs);
+            if (Capacity > _entries.Length)
+            {
+                // Replaced as a whole; whoever sees a node with a new number sees these.
+                var (entries, programs) = (_entries, _programs);
+                Array.Resize(ref entries, Math.Max(Capacity, entries.Length * 2));
+                Array.Resize(ref programs, entries.Length);
+                Volatile.Write(ref _entries, entries);
+                Volatile.Write(ref _programs, programs);
+            }
         }
 
         // SAFETY: a slab has SlabNodes nodes.

@@ -143,6 +143,21 @@ public sealed unsafe class EntryMemoryTests
     }
 
     [Test]
+    public void Entries_GrowInNumber_MemoryGrowsWithThem()
+    {
+        const int Count = 160_000, MaxBytesEach = 1000;
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var index = 0; index < Count; index++)
+        {
+            Add(index);
+        }
+
+        var each = (GC.GetAllocatedBytesForCurrentThread() - before) / Count;
+        TestContext.Out.WriteLine($"{each} bytes for each entry");
+        each.Should().BeLessThan(MaxBytesEach, "pattern, instructions and entry, and its share of lists that grow by doubling");
+    }
+
+    [Test]
     public void Entries_WithEqualKeys_AreAllFoundInOrderOfRank()
     {
         // More than a bucket has places, and nothing that growing could part.
