@@ -50,7 +50,6 @@
 #define COUNT SET(1, 1), INSN(BPF_STX | BPF_ATOMIC | BPF_DW, 0, 1, 0, BPF_ADD)
 
 #define LIVE_BATCH 256
-#define HASTE 1.15		/* times the rate asked for that what was missed is made up for at, at most */
 #define MAX_FLOWS 60000
 #define MARK 0x4f4b4f21u	/* at the start of the UDP payload, tells our frames from others */
 #define MARK_AT 42
@@ -370,7 +369,7 @@ int main(int argc, char **argv)
 	static unsigned char frame[2048];
 	unsigned int size, flows = 1, from, i;
 	uint64_t sent = 0, sent_before = 0, received_before = 0, received;
-	double seconds, pps = 0, start, begun = 0, end, due, next = 0;
+	double seconds, pps = 0, start, begun = 0, end, due;
 	int counter, times, heads, program, option, latency = 0, stamped = 0, out = -1;
 	enum pattern pattern = FLOWS;
 	cpu_set_t cpus;
@@ -427,19 +426,16 @@ int main(int argc, char **argv)
 		unsigned int count;
 
 		if (pps) {
-			while ((end = now()) < due || end < next)
+			while ((end = now()) < due)
 				;
-			/* What was missed while others had the processor is made up for at a rate a little higher, not in one burst,
-			 * and what is more than ten milliseconds' worth is not. */
-			if (end > due + 1e-2)
-				due = end - 1e-2;
+			/* What was missed while others had the processor is not sent in one burst. */
+			if (end > due + 1e-3)
+				due = end;
 		}
 		count = latency ? send_stamped(out, frame, size) : send_live_frames(program, frame, size, pps);
 		sent += count;
-		if (pps) {
+		if (pps)
 			due += count / pps;
-			next = end + count / (pps * HASTE);
-		}
 		end = now();
 		if (!begun && end - start >= 0.5) {
 			if (latency || stamped)
