@@ -160,7 +160,7 @@ public sealed class FlowSampler
         private FlowKey _written;
         private FlowKey _writtenMask;
 
-        public readonly bool Agrees(FlowPattern pattern)
+        public readonly bool Agrees(in FlowPattern pattern)
         {
             for (var word = 0; word < FlowKey.WordCount; word++)
             {
@@ -174,7 +174,7 @@ public sealed class FlowSampler
             return true;
         }
 
-        public void Take(FlowPattern pattern)
+        public void Take(in FlowPattern pattern)
         {
             for (var word = 0; word < FlowKey.WordCount; word++)
             {
@@ -187,7 +187,7 @@ public sealed class FlowSampler
             }
         }
 
-        public void Write(FlowPattern written)
+        public void Write(in FlowPattern written)
         {
             for (var word = 0; word < FlowKey.WordCount; word++)
             {

@@ -69,7 +69,7 @@ internal sealed class RequestHandler(
                 Apply(session, message);
                 break;
             case BundleControl control:
-                bundles.Control(session, control, each => Apply(session, each), (each, error) => Refuse(session, each, error));
+                Control(session, control);
                 break;
             case BundleAdd add:
                 BundleHandler.Add(session, add, request);
@@ -145,6 +145,10 @@ internal sealed class RequestHandler(
     /// <summary>What a slave may not send (OpenFlow 1.3.5, 6.3.6), and the requests of the extension that change something.</summary>
     private static bool ChangesState(OpenFlowMessage message) =>
         message is FlowMod or GroupMod or MeterMod or PortMod or TableMod or PacketOut or OkoMessage or BundleControl or BundleAdd;
+
+    // Apart from the method above, which would else make the closures for every request.
+    private void Control(ControllerSession session, BundleControl control) =>
+        bundles.Control(session, control, each => Apply(session, each), (each, error) => Refuse(session, each, error));
 
     private void Refuse(ControllerSession session, SessionRequest request, OpenFlowErrorException error)
     {

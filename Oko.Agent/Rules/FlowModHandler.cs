@@ -30,7 +30,6 @@ internal sealed class FlowModHandler
     private readonly Action<Rule, FlowRemovedReason> _removed;
 
     // One request at a time: these are kept from one to the next.
-    private readonly WireWriter _match = new();
     private readonly List<Rule> _selected = [];
     private readonly HashSet<MatchFacts> _checkedFacts = [];
 
@@ -138,7 +137,7 @@ internal sealed class FlowModHandler
             Filter = filter,
             Instructions = instructions,
             SentInstructions = mod.Instructions,
-            Terms = TermsOf(mod, known: null),
+            Terms = TermsOf(mod),
         });
     }
 
@@ -156,23 +155,15 @@ internal sealed class FlowModHandler
             _rules.ResetCounters(rule);
         }
 
-        _rules.SetTerms(rule, TermsOf(mod, rule.Terms.Match));
+        _rules.SetTerms(rule, TermsOf(mod));
     }
 
-    /// <param name="mod">An ADD.</param>
-    /// <param name="known">The match that its entry has now, if it has one. What is equal is kept, not exchanged: an object that has grown old costs the
-    /// collector nothing.</param>
-    private RuleTerms TermsOf(FlowMod mod, byte[]? known)
-    {
-        _match.Clear();
-        MatchCodec.WriteFields(_match, mod.Match);
-        var match = known is not null && _match.Written.SequenceEqual(known) ? known : _match.ToArray();
-        return new RuleTerms(match, mod.Cookie, mod.Flags, mod.IdleTimeoutSeconds, mod.HardTimeoutSeconds, _clock());
-    }
+    private RuleTerms TermsOf(FlowMod mod) =>
+        new(new MatchBytes(mod.Match.Fields), mod.Cookie, mod.Flags, mod.IdleTimeoutSeconds, mod.HardTimeoutSeconds, _clock());
 
     /// <summary>"Two flow entries overlap if a single packet may match both, and both entries have the same priority" (6.4). An
     /// identical entry does too, whatever filters they name: both may say match.</summary>
-    private static void CheckOverlap(RuleTable table, ushort priority, FlowPattern pattern, ConnectionView view)
+    private static void CheckOverlap(RuleTable table, ushort priority, in FlowPattern pattern, ConnectionView view)
     {
         if (table.FindOverlapping(priority, pattern, rule => view.Sees(rule.FilterId)) is { } other)
         {

@@ -25,7 +25,7 @@ internal readonly record struct MatchFacts(int EtherType, int IpProtocol, int Ic
     public static MatchFacts None { get; } = new(-1, -1, -1, 0);
 
     /// <summary>What the header part of a match says.</summary>
-    public static MatchFacts Of(FlowPattern pattern)
+    public static MatchFacts Of(in FlowPattern pattern)
     {
         var facts = None with { VlanTags = ((uint)pattern.Get(FlowField.VlanVid).Value & VlanPresent) != 0 ? 1 : 0 };
         facts = facts.With(FlowField.EthType, pattern);
@@ -99,7 +99,7 @@ internal readonly record struct MatchFacts(int EtherType, int IpProtocol, int Ic
     private bool IsIcmpv6 => EtherType == Ipv6 && IpProtocol == Icmpv6;
 
     // Fields that it depends on are named whole or not at all.
-    private MatchFacts With(FlowField field, FlowPattern pattern)
+    private MatchFacts With(FlowField field, in FlowPattern pattern)
     {
         var (value, mask) = pattern.Get(field);
         return mask == 0 ? this : After(field, value);

@@ -14,13 +14,13 @@ internal static class MatchTranslator
     /// <summary>Translates a match.</summary>
     public static FlowPattern Translate(FlowMatch match)
     {
-        if (match.Entries.IsEmpty)
+        if (match.IsEmpty)
         {
             return FlowPattern.CatchAll;
         }
 
         FlowKey key = default, mask = default;
-        foreach (var entry in match.Entries)
+        foreach (var entry in match)
         {
             if (entry.Field == OxmCatalogue.Filter)
             {

@@ -12,12 +12,12 @@ namespace Oko.Agent.Rules;
 /// <remarks>
 /// <para>An ADD that replaces an identical entry keeps this object; so no packet meets a moment without either, and counters carry over
 /// without loss.</para>
-/// <para>There may be many, and collections copy those that are new while the workers stand still. So it is one object with the entry, and the match is
-/// kept as the bytes that it came in.</para>
+/// <para>There may be many, and collections copy those that are new while the workers stand still. So it is one object with the entry, the pattern and
+/// the bytes that the match came in.</para>
 /// </remarks>
 public sealed class Rule : FlowEntry
 {
-    private byte[] _match = [];
+    private MatchBytes _match;
 
     /// <summary>The instructions as the controller sent them; <see cref="FlowEntry.Instructions"/> are those that are executed.</summary>
     public ImmutableArray<Instruction> SentInstructions { get; internal set; } = [];
@@ -74,18 +74,18 @@ public sealed class Rule : FlowEntry
     private long IdleDeadline => IdleTimeoutSeconds == 0 ? long.MaxValue : LastUsedNanoseconds + (IdleTimeoutSeconds * 1_000_000_000L);
 
     /// <summary>The match as the controller sent it, read anew each time.</summary>
-    public FlowMatch ReadMatch() => MatchCodec.OfFields(_match);
+    public FlowMatch ReadMatch() => FlowMatch.OfFields(_match.Span);
 }
 
 /// <summary>What an ADD says of a rule beside its instructions.</summary>
-/// <param name="Match">The match as the controller sent it, its fields as <see cref="MatchCodec.WriteFields"/> writes them.</param>
+/// <param name="Match">The match as the controller sent it.</param>
 /// <param name="Cookie">Cookie.</param>
 /// <param name="Flags">Flags.</param>
 /// <param name="IdleTimeoutSeconds">Seconds without a packet; 0 = for ever.</param>
 /// <param name="HardTimeoutSeconds">Seconds; 0 = for ever.</param>
 /// <param name="CreatedNanoseconds">When it came, on the datapath's clock.</param>
 internal readonly record struct RuleTerms(
-    byte[] Match, Cookie Cookie, FlowModFlags Flags, ushort IdleTimeoutSeconds, ushort HardTimeoutSeconds, long CreatedNanoseconds);
+    MatchBytes Match, Cookie Cookie, FlowModFlags Flags, ushort IdleTimeoutSeconds, ushort HardTimeoutSeconds, long CreatedNanoseconds);
 
 /// <summary>What makes two entries of one table the same: priority, header match, filter.</summary>
 /// <param name="Priority">Priority.</param>

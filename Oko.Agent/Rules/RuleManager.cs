@@ -302,10 +302,11 @@ public sealed class RuleManager : IDisposable
     {
         if (rule.Flags.HasFlag(FlowModFlags.SendFlowRem))
         {
-            var message = FlowStatistics.RemovedMessage(rule, reason, _options.Clock());
-            _journal.WhenKept(() => Announce(message));
+            AnnounceOnceKept(FlowStatistics.RemovedMessage(rule, reason, _options.Clock()));
         }
     }
+
+    private void AnnounceOnceKept(FlowRemoved message) => _journal.WhenKept(() => Announce(message));
 
     private void Announce(FlowRemoved message)
     {

@@ -14,27 +14,36 @@ namespace Oko.Agent.Rules;
 /// and with 100,000 of that shape.</para>
 /// <para>The order in which rules are returned is not defined.</para>
 /// </remarks>
-internal sealed class RuleTable(int maxCount)
+internal sealed class RuleTable
 {
-    private readonly Dictionary<RuleKey, Rule> _byKey = [];
+    private readonly HashSet<Rule> _rules = new(RulesByKey.Instance);
+    private readonly HashSet<Rule>.AlternateLookup<RuleKey> _byKey;
     private readonly Dictionary<FlowMask, MaskGroup> _groups = [];
 
+    /// <summary>Makes an empty one.</summary>
+    /// <param name="maxCount">Rules that it holds at most.</param>
+    public RuleTable(int maxCount)
+    {
+        MaxCount = maxCount;
+        _byKey = _rules.GetAlternateLookup<RuleKey>();
+    }
+
     /// <summary>Number of rules.</summary>
-    public int Count => _byKey.Count;
+    public int Count => _rules.Count;
 
     /// <summary>Rules that it holds at most; an ADD over it is refused with TABLE_FULL.</summary>
-    public int MaxCount { get; set; } = maxCount;
+    public int MaxCount { get; set; }
 
     /// <summary>All rules.</summary>
-    public IEnumerable<Rule> Rules => _byKey.Values;
+    public IEnumerable<Rule> Rules => _rules;
 
     /// <summary>The rule a strict command names. O(1).</summary>
-    public bool TryFind(RuleKey key, [NotNullWhen(true)] out Rule? rule) => _byKey.TryGetValue(key, out rule);
+    public bool TryFind(in RuleKey key, [NotNullWhen(true)] out Rule? rule) => _byKey.TryGetValue(key, out rule);
 
     /// <summary>Adds a rule whose key is not present. O(1).</summary>
     public void Add(Rule rule)
     {
-        _byKey.Add(rule.Key, rule);
+        _rules.Add(rule);
         var mask = rule.Pattern.Mask;
         if (!_groups.TryGetValue(mask, out var group))
         {
@@ -47,7 +56,7 @@ internal sealed class RuleTable(int maxCount)
     /// <summary>Removes a rule that is present. O(1).</summary>
     public void Remove(Rule rule)
     {
-        _byKey.Remove(rule.Key);
+        _rules.Remove(rule);
         var mask = rule.Pattern.Mask;
         var group = _groups[mask];
         group.Remove(rule);
@@ -58,11 +67,11 @@ internal sealed class RuleTable(int maxCount)
     }
 
     /// <summary>Appends the rules whose pattern is contained in <paramref name="pattern"/> (non-strict selection).</summary>
-    public void Select(FlowPattern pattern, List<Rule> selected)
+    public void Select(in FlowPattern pattern, List<Rule> selected)
     {
         if (pattern.IsCatchAll)
         {
-            selected.AddRange(_byKey.Values);
+            selected.AddRange(_rules);
             return;
         }
 
@@ -84,7 +93,7 @@ internal sealed class RuleTable(int maxCount)
     }
 
     /// <summary>A rule of this priority that can match a packet which also matches the pattern, or null.</summary>
-    public Rule? FindOverlapping(ushort priority, FlowPattern pattern, Func<Rule, bool> isSeen)
+    public Rule? FindOverlapping(ushort priority, in FlowPattern pattern, Func<Rule, bool> isSeen)
     {
         var mask = pattern.Mask;
         foreach (var (groupMask, group) in _groups)
@@ -110,16 +119,19 @@ internal sealed class RuleTable(int maxCount)
     /// <summary>Rules with one mask: per pattern a list linked through the rules.</summary>
     private sealed class MaskGroup
     {
-        private readonly Dictionary<FlowPattern, Rule> _firstOf = [];
+        private readonly HashSet<Rule> _first = new(RulesByPattern.Instance);
+        private readonly HashSet<Rule>.AlternateLookup<FlowPattern> _firstOf;
         private readonly Dictionary<ushort, int> _countOfPriority = [];
 
-        public bool IsEmpty => _firstOf.Count == 0;
+        public MaskGroup() => _firstOf = _first.GetAlternateLookup<FlowPattern>();
+
+        public bool IsEmpty => _first.Count == 0;
 
         public bool HasPriority(ushort priority) => _countOfPriority.ContainsKey(priority);
 
-        public Rule? FirstOf(FlowPattern pattern) => _firstOf.GetValueOrDefault(pattern);
+        public Rule? FirstOf(in FlowPattern pattern) => _firstOf.TryGetValue(pattern, out var rule) ? rule : null;
 
-        public Rule? FirstOf(FlowPattern pattern, ushort priority, Func<Rule, bool> isSeen)
+        public Rule? FirstOf(in FlowPattern pattern, ushort priority, Func<Rule, bool> isSeen)
         {
             var rule = FirstOf(pattern);
             while (rule is not null && (rule.Priority != priority || !isSeen(rule)))
@@ -130,10 +142,11 @@ internal sealed class RuleTable(int maxCount)
             return rule;
         }
 
-        public Rule? FindOverlapping(FlowPattern pattern, ushort priority, Func<Rule, bool> isSeen)
+        public Rule? FindOverlapping(in FlowPattern pattern, ushort priority, Func<Rule, bool> isSeen)
         {
-            foreach (var (other, _) in _firstOf)
+            foreach (var first in _first)
             {
+                var other = first.Pattern;
                 if (other.Overlaps(pattern) && FirstOf(other, priority, isSeen) is { } rule)
                 {
                     return rule;
@@ -143,11 +156,11 @@ internal sealed class RuleTable(int maxCount)
             return null;
         }
 
-        public void SelectContained(FlowPattern pattern, List<Rule> selected)
+        public void SelectContained(in FlowPattern pattern, List<Rule> selected)
         {
-            foreach (var (other, first) in _firstOf)
+            foreach (var first in _first)
             {
-                if (!pattern.Contains(other))
+                if (!pattern.Contains(first.Pattern))
                 {
                     continue;
                 }
@@ -161,13 +174,14 @@ internal sealed class RuleTable(int maxCount)
 
         public void Add(Rule rule)
         {
-            if (_firstOf.TryGetValue(rule.Pattern, out var first))
+            if (_first.TryGetValue(rule, out var first))
             {
                 rule.NextOfPattern = first;
                 first.PreviousOfPattern = rule;
+                _first.Remove(first);
             }
 
-            _firstOf[rule.Pattern] = rule;
+            _first.Add(rule);
             _countOfPriority[rule.Priority] = _countOfPriority.GetValueOrDefault(rule.Priority) + 1;
         }
 
@@ -182,13 +196,13 @@ internal sealed class RuleTable(int maxCount)
             {
                 previous.NextOfPattern = rule.NextOfPattern;
             }
-            else if (rule.NextOfPattern is { } newFirst)
-            {
-                _firstOf[rule.Pattern] = newFirst;
-            }
             else
             {
-                _firstOf.Remove(rule.Pattern);
+                _first.Remove(rule);
+                if (rule.NextOfPattern is { } newFirst)
+                {
+                    _first.Add(newFirst);
+                }
             }
 
             rule.NextOfPattern = rule.PreviousOfPattern = null;
@@ -202,5 +216,37 @@ internal sealed class RuleTable(int maxCount)
                 _countOfPriority[rule.Priority] = count;
             }
         }
+    }
+
+    // Rules are found by what they hold themselves: a dictionary would hold priority, pattern and filter of each once more.
+    private sealed class RulesByKey : IEqualityComparer<Rule>, IAlternateEqualityComparer<RuleKey, Rule>
+    {
+        public static RulesByKey Instance { get; } = new();
+
+        public bool Equals(Rule? first, Rule? second) => ReferenceEquals(first, second) || (first is not null && second is not null && Equals(first.Key, second));
+
+        public bool Equals(RuleKey key, Rule rule) =>
+            key.Priority == rule.Priority && key.FilterId == (rule.FilterId ?? 0) && key.Pattern.Equals(rule.Pattern);
+
+        public int GetHashCode(Rule rule) => GetHashCode(rule.Key);
+
+        public int GetHashCode(RuleKey key) => HashCode.Combine(key.Priority, key.Pattern.GetHashCode(), key.FilterId);
+
+        public Rule Create(RuleKey key) => throw new NotSupportedException("a key alone is no rule");
+    }
+
+    private sealed class RulesByPattern : IEqualityComparer<Rule>, IAlternateEqualityComparer<FlowPattern, Rule>
+    {
+        public static RulesByPattern Instance { get; } = new();
+
+        public bool Equals(Rule? first, Rule? second) => ReferenceEquals(first, second) || (first is not null && second is not null && Equals(first.Pattern, second));
+
+        public bool Equals(FlowPattern pattern, Rule rule) => pattern.Equals(rule.Pattern);
+
+        public int GetHashCode(Rule rule) => rule.Pattern.GetHashCode();
+
+        public int GetHashCode(FlowPattern pattern) => pattern.GetHashCode();
+
+        public Rule Create(FlowPattern pattern) => throw new NotSupportedException("a pattern alone is no rule");
     }
 }

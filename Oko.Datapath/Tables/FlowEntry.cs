@@ -10,6 +10,7 @@ public unsafe class FlowEntry
 {
     private EntryMemory? _memory;
     private EntryNode* _node;
+    private readonly FlowPattern _pattern;
     private InstructionSet _instructions = InstructionSet.Empty;
 
     // Beside what the node counts: what was counted in nodes before, less what was counted before a reset.
@@ -22,7 +23,11 @@ public unsafe class FlowEntry
     public ushort Priority { get; init; }
 
     /// <summary>The header part of the match.</summary>
-    public FlowPattern Pattern { get; init; } = FlowPattern.CatchAll;
+    public FlowPattern Pattern
+    {
+        get => _pattern;
+        init => _pattern = value;
+    }
 
     /// <summary>The filter that must match as well, or null.</summary>
     public FilterSlot? Filter { get; init; }
@@ -86,11 +91,11 @@ public unsafe class FlowEntry
         // An entry that was removed and comes again has a node that waits for its next use.
         Settle();
         Rank = rank;
-        IsTableMiss = Priority == 0 && Filter is null && Pattern.IsCatchAll;
+        IsTableMiss = Priority == 0 && Filter is null && _pattern.IsCatchAll;
         var node = memory.Take(this);
         node->Rank = rank;
         node->HasFilter = Filter is not null;
-        node->SetKey(Pattern.Mask.Form, Pattern.Key);
+        node->SetKey(_pattern.Mask.Form, _pattern.Key);
         memory.SetInstructions(node, _instructions);
         _memory = memory;
         _node = node;

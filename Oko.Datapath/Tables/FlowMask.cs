@@ -12,6 +12,9 @@ public sealed class FlowMask : IEquatable<FlowMask>
     // The masks used last, each at the place that its hash gives it.
     private static readonly FlowMask?[] Known = new FlowMask?[KnownMasks];
 
+    /// <summary>Names no bit.</summary>
+    internal static readonly FlowMask Empty = Of(new ulong[FlowKey.WordCount]);
+
     private readonly ulong[] _words;
     private readonly int _hash;
     private KeyMask? _form;

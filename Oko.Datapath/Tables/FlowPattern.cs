@@ -1,36 +1,44 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Oko.Datapath.Packet;
 
 namespace Oko.Datapath.Tables;
 
 /// <summary>The header part of a match: a key and a mask. Immutable, with value equality; any thread.</summary>
-/// <remarks>Each entry keeps one, so it is one object for collections to go through, and no larger than it must be.</remarks>
-public sealed class FlowPattern : IEquatable<FlowPattern>
+/// <remarks>Each entry holds one, and each flow-mod asks with one: as a value it gives collections nothing to go through.</remarks>
+public readonly struct FlowPattern : IEquatable<FlowPattern>
 {
     private readonly FlowKey _key;
+    private readonly FlowMask? _mask;
     private readonly int _hash;
 
     private FlowPattern(in FlowKey key, FlowMask mask)
     {
+        if (mask.IsEmpty)
+        {
+            return;
+        }
+
         _key = key;
-        Mask = mask;
+        _mask = mask;
         var hash = default(HashCode);
         hash.Add(mask.GetHashCode());
         hash.AddBytes(MemoryMarshal.AsBytes(Key));
         _hash = hash.ToHashCode();
     }
 
-    /// <summary>Matches every packet.</summary>
-    public static FlowPattern CatchAll { get; } = new(default, FlowMask.Of(new ulong[FlowKey.WordCount]));
+    /// <summary>Matches every packet; the default value.</summary>
+    public static FlowPattern CatchAll => default;
 
     /// <summary>The words of the key, masked.</summary>
+    [UnscopedRef]
     public ReadOnlySpan<ulong> Key => _key;
 
     /// <summary>The bits that count.</summary>
-    public FlowMask Mask { get; }
+    public FlowMask Mask => _mask ?? FlowMask.Empty;
 
     /// <summary>Whether no field is named.</summary>
-    public bool IsCatchAll => Mask.IsEmpty;
+    public bool IsCatchAll => _mask is null;
 
     /// <summary>Builds a pattern; value bits outside the mask are ignored.</summary>
     public static FlowPattern Create(IEnumerable<FieldMatch> fields)
@@ -77,7 +85,7 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
     }
 
     /// <summary>Whether every packet of <paramref name="narrower"/> is also one of this pattern (non-strict selection).</summary>
-    public bool Contains(FlowPattern narrower)
+    public bool Contains(in FlowPattern narrower)
     {
         var mask = Mask.Words;
         for (var word = 0; word < FlowKey.WordCount; word++)
@@ -92,7 +100,7 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
     }
 
     /// <summary>Whether one packet can match both.</summary>
-    public bool Overlaps(FlowPattern other)
+    public bool Overlaps(in FlowPattern other)
     {
         var mask = Mask.Words;
         var its = other.Mask.Words;
@@ -122,11 +130,14 @@ public sealed class FlowPattern : IEquatable<FlowPattern>
         return true;
     }
 
-    /// <inheritdoc/>
-    public bool Equals(FlowPattern? other) => other is not null && _hash == other._hash && Key.SequenceEqual(other.Key) && Mask.Equals(other.Mask);
+    /// <summary>Whether key and mask are the same.</summary>
+    public bool Equals(in FlowPattern other) => _hash == other._hash && Key.SequenceEqual(other.Key) && Mask.Equals(other.Mask);
 
     /// <inheritdoc/>
-    public override bool Equals(object? obj) => Equals(obj as FlowPattern);
+    bool IEquatable<FlowPattern>.Equals(FlowPattern other) => Equals(other);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is FlowPattern other && Equals(other);
 
     /// <inheritdoc/>
     public override int GetHashCode() => _hash;

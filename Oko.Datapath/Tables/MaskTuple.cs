@@ -201,7 +201,8 @@ internal sealed unsafe class MaskTuple(FlowMask shared, EntryMemory memory) : En
     private ulong HashOf(FlowEntry entry)
     {
         // SAFETY: a pattern has the words of a key.
-        fixed (ulong* key = entry.Pattern.Key)
+        var pattern = entry.Pattern;
+        fixed (ulong* key = pattern.Key)
         {
             return MaskForm.Hash(_mask.Form, key);
         }

@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-using System.Runtime.InteropServices;
 using Oko.OpenFlow.Protocol;
 using Oko.OpenFlow.Wire;
 
@@ -9,7 +7,7 @@ namespace Oko.OpenFlow.Match;
 public static class MatchCodec
 {
     private const ushort OxmMatchType = 1;
-    private const int EntryHeaderBytes = 4;
+    private const int FilterBit = 63;
     private const uint VlanPresent = 0x1000;
 
     /// <summary>Reads a match with its padding.</summary>
@@ -29,59 +27,10 @@ public static class MatchCodec
             throw OpenFlowErrorException.BadMatch(BadMatchCode.BadLen, $"match of {length} bytes, {reader.Remaining + 4} are there");
         }
 
-        var match = ReadFields(reader.Part(length - 4, ErrorType.BadMatch, (ushort)BadMatchCode.BadLen));
+        var match = FlowMatch.OfFields(reader.Take(length - 4));
         reader.Skip(padding);
-        foreach (var entry in match.Entries)
-        {
-            CheckPrerequisite(match, entry.Field);
-        }
-
+        CheckFields(match);
         return match;
-    }
-
-    /// <summary>The match whose fields <see cref="WriteFields"/> has written, whether or not they have what they need beside them.</summary>
-    public static FlowMatch OfFields(ReadOnlySpan<byte> bytes) => ReadFields(new WireReader(bytes));
-
-    private static FlowMatch ReadFields(WireReader fields)
-    {
-        if (fields.Remaining == 0)
-        {
-            return FlowMatch.Any;
-        }
-
-        var entries = new OxmEntry[CountEntries(fields)];
-        for (var index = 0; index < entries.Length; index++)
-        {
-            entries[index] = ReadEntry(ref fields);
-            for (var earlier = 0; earlier < index; earlier++)
-            {
-                if (ReferenceEquals(entries[earlier].Field, entries[index].Field))
-                {
-                    throw OpenFlowErrorException.BadMatch(BadMatchCode.DupField, $"{entries[index].Field} stands in the match twice");
-                }
-            }
-        }
-
-        return new FlowMatch(ImmutableCollectionsMarshal.AsImmutableArray(entries));
-    }
-
-    /// <summary>How many fields there are by their lengths, so that an array of the right size can be made. A last one that is cut off counts, so that
-    /// reading it finds the fault.</summary>
-    private static int CountEntries(WireReader fields)
-    {
-        var count = 0;
-        for (; fields.Remaining > 0; count++)
-        {
-            if (fields.Remaining < EntryHeaderBytes)
-            {
-                return count + 1;
-            }
-
-            fields.Skip(EntryHeaderBytes - 1);
-            fields.Skip(Math.Min(fields.U8(), fields.Remaining));
-        }
-
-        return count;
     }
 
     /// <summary>Writes a match with its padding.</summary>
@@ -90,18 +39,9 @@ public static class MatchCodec
         var start = writer.Length;
         writer.U16(OxmMatchType);
         writer.U16(0);
-        WriteFields(writer, match);
+        writer.Bytes(match.Fields);
         writer.PatchU16(start + 2, writer.Length - start);
         writer.PadTo8(start);
-    }
-
-    /// <summary>Writes the fields of a match alone.</summary>
-    public static void WriteFields(WireWriter writer, FlowMatch match)
-    {
-        foreach (var entry in match.Entries)
-        {
-            WriteEntry(writer, entry);
-        }
     }
 
     /// <summary>Reads one field.</summary>
@@ -182,6 +122,27 @@ public static class MatchCodec
         }
 
         return (needed.Values.IsEmpty || needed.Values.Contains((uint)present.Value)) && HasPrerequisite(match, present.Field);
+    }
+
+    /// <summary>Each field for itself, then whether it stands there once, then what it needs beside it.</summary>
+    private static void CheckFields(FlowMatch match)
+    {
+        var seen = 0UL;
+        foreach (var entry in match)
+        {
+            var bit = 1UL << (ReferenceEquals(entry.Field, OxmCatalogue.Filter) ? FilterBit : entry.Field.Number);
+            if ((seen & bit) != 0)
+            {
+                throw OpenFlowErrorException.BadMatch(BadMatchCode.DupField, $"{entry.Field} stands in the match twice");
+            }
+
+            seen |= bit;
+        }
+
+        foreach (var entry in match)
+        {
+            CheckPrerequisite(match, entry.Field);
+        }
     }
 
     private static void CheckPrerequisite(FlowMatch match, OxmField field)

@@ -90,7 +90,7 @@ internal sealed class MatchTextReader
         }
 
         var match = new FlowMatch([.. _entries.Values.OrderBy(entry => entry.Field.Class).ThenBy(entry => entry.Field.Number)]);
-        foreach (var entry in match.Entries)
+        foreach (var entry in match)
         {
             if (!MatchCodec.HasPrerequisite(match, entry.Field))
             {
