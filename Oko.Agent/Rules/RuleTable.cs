@@ -41,9 +41,14 @@ internal sealed class RuleTable
     public bool TryFind(in RuleKey key, [NotNullWhen(true)] out Rule? rule) => _byKey.TryGetValue(key, out rule);
 
     /// <summary>Adds a rule whose key is not present. O(1).</summary>
+    /// <exception cref="ArgumentException">It is present.</exception>
     public void Add(Rule rule)
     {
-        _rules.Add(rule);
+        if (!_rules.Add(rule))
+        {
+            throw new ArgumentException("the table has a rule with this priority, pattern and filter", nameof(rule));
+        }
+
         var mask = rule.Pattern.Mask;
         if (!_groups.TryGetValue(mask, out var group))
         {
