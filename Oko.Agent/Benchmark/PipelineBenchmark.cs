@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using Oko.Agent.Controllers;
 using Oko.Agent.Rules;
-using Oko.Datapath.AfXdp;
 using Oko.Datapath.Benchmark;
 using Oko.Datapath.Pipeline;
 using Oko.Datapath.Workers;
@@ -20,15 +19,13 @@ public static class PipelineBenchmark
     /// <summary>The port that packets come from.</summary>
     public const uint InPort = 1;
 
-    /// <summary>What is behind so many bytes of a packet of a capture is left out.</summary>
-    public const int MaxPacketBytes = FrameBytes - Umem.Headroom;
-
-    private const int MaxPorts = 255, FrameBytes = 2048;
+    private const int MaxPorts = 255;
 
     /// <summary>Runs it.</summary>
     /// <param name="entries">Flow-mods that add the flow entries, in order.</param>
     /// <param name="options">What to send.</param>
-    /// <param name="capture">Packets that are played over and over in their order, instead of flows made to hit the entries; the caller's. One worker.</param>
+    /// <param name="capture">Packets that are played over and over in their order, instead of flows made to hit the entries, made for
+    /// <see cref="ChainBenchmark.MaxPacketBytes"/>; the caller's. One worker.</param>
     /// <exception cref="OpenFlowErrorException">The switch refuses an entry.</exception>
     /// <exception cref="ArgumentException">No packet of port 1 can match an entry of table 0, or the entries name too many ports.</exception>
     public static PipelineFigures Run(IReadOnlyList<FlowMod> entries, PipelineBenchmarkOptions options, PacketTrace? capture = null)
@@ -42,7 +39,7 @@ public static class PipelineBenchmark
         using var flows = capture is null ? SampleFlows(entries, options) : null;
         using var datapath = new Oko.Datapath.Workers.Datapath(new DatapathOptions
         {
-            FrameCount = TracePort.SegmentPackets + TracePort.SpareFrames, FrameSize = FrameBytes, Workers = options.Workers,
+            FrameCount = TracePort.SegmentPackets + TracePort.SpareFrames, FrameSize = ChainBenchmark.FrameBytes, Workers = options.Workers,
             Cpus = options.Cpu < 0 ? [] : [.. Enumerable.Range(options.Cpu, options.Workers)],
         });
         using var rules = new RuleManager(datapath, new RuleManagerOptions(), NullLogger<RuleManager>.Instance);

@@ -68,7 +68,7 @@ internal static class PipelineBenchCommand
             var path = parsed.GetValue(entries);
             var set = parsed.GetValue(rules);
             var mods = path is null ? RuleGenerator.Generate(set!.Value.Kind, set.Value.Count, options.Seed) : FlowFile.Read(path);
-            using var capture = parsed.GetValue(replay) is { } played ? new PacketTrace(PacketFile.ReadWhole(played), PipelineBenchmark.MaxPacketBytes) : null;
+            using var capture = parsed.GetValue(replay) is { } played ? new PacketTrace(PacketFile.ReadWhole(played), ChainBenchmark.MaxPacketBytes) : null;
             var name = path ?? string.Create(CultureInfo.InvariantCulture, $"{set!.Value.Kind}:{set.Value.Count}").ToLowerInvariant();
             Write(Describe(name, Run(mods, options, capture), options, capture), options, terminal, format);
             return Task.FromResult(ExitCode.Success);

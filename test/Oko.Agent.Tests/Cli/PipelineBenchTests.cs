@@ -66,7 +66,7 @@ public sealed class PipelineBenchTests
         var figures = await Run(["--entries", entries, "--replay", CaptureFile.Write(_folder, packets), "--packets", "3001", "--rounds", "2", "--format", "json"]);
         figures.TryGetProperty("flows", out _).Should().BeFalse();
         figures.GetProperty("capture_packets").GetInt32().Should().Be(5);
-        figures.GetProperty("packet_bytes").GetDouble().Should().Be((60 + 60 + 60 + 20 + PipelineBenchmark.MaxPacketBytes) / 5.0);
+        figures.GetProperty("packet_bytes").GetDouble().Should().Be((60 + 60 + 60 + 20 + ChainBenchmark.MaxPacketBytes) / 5.0);
         figures.GetProperty("packets").GetInt64().Should().Be(6002);
         // The rounds go on where the one before, or warming up, ended: one packet more than a multiple of five in each.
         figures.GetProperty("sent").GetInt64().Should().BeInRange(4800, 4804);
